@@ -1,0 +1,91 @@
+# Two commands for a user: `make tour` and `make test`. Works with GNU make 3.81 (macOS) and later.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(BIN)/python -m
+UV := $(shell command -v uv 2>/dev/null)
+BENCHMARKS := $(wildcard benchmarks/[!_]*.py)
+WORKERS ?= 2
+
+ifdef UV
+PIP := $(UV) pip install --quiet --python $(BIN)/python
+else
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test test-all check bench docs readme tour clean
+
+help:
+	@echo "make tour      set up, and see a real result from every package (about two minutes)"
+	@echo "make test      set up, and run the default test suite (WORKERS=2)"
+	@echo "make test-all  also the slow tests, with the extras bench, dask and ray"
+	@echo "make check     lint, format, types, the house of imports, the docs"
+	@echo "make bench     speed against the named peers (installs torch)"
+	@echo "make docs      build the documentation into site/"
+	@echo "make readme    regenerate the table in README.md from the recorded studies"
+	@echo "make clean     remove $(VENV) and everything that was built"
+
+$(BIN)/python:
+	@if [ -n "$(UV)" ] && [ "$(origin PYTHON)" = "file" ]; then \
+	  $(UV) venv --quiet --allow-existing --python '>=3.11' $(VENV); \
+	else \
+	  command -v "$(PYTHON)" >/dev/null || { \
+	    echo "make: no '$(PYTHON)' here. Install Python 3.11 or newer, or name one: make PYTHON=/path/to/python"; exit 1; }; \
+	  "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "make: perturbax needs Python 3.11 or newer; '$(PYTHON)' is $$("$(PYTHON)" -V 2>&1)."; \
+	    echo "      Name another (make PYTHON=python3.12), or install uv, which brings its own."; exit 1; }; \
+	  "$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo "make: '$(PYTHON)' cannot make virtual environments."; \
+	    echo "      On Debian and Ubuntu: sudo apt-get install python3-venv"; exit 1; }; \
+	  "$(PYTHON)" -m venv $(VENV); \
+	fi
+
+# One stamp for each set of extras: installed again only when pyproject.toml changes.
+$(VENV)/.setup: pyproject.toml | $(BIN)/python
+	@echo "Installing perturbax into $(VENV) (once)"
+	@$(PIP) --editable '.[test,docs]'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.setup
+	@echo "Installing the peers of the benchmarks into $(VENV) (once; torch is large)"
+	@$(PIP) --editable '.[bench]'
+	@$(PIP) --no-deps k-diffusion==0.1.1.post1
+	@touch $@
+
+$(VENV)/.cluster: $(VENV)/.setup
+	@echo "Installing dask and ray into $(VENV) (once)"
+	@$(PIP) --editable '.[dask,ray]'
+	@touch $@
+
+setup: $(VENV)/.setup
+
+test: setup
+	$(RUN) pytest -q -n $(WORKERS) --dist worksteal
+
+test-all: setup $(VENV)/.bench $(VENV)/.cluster
+	$(RUN) pytest -q -n $(WORKERS) --dist worksteal -m "slow or not slow" --hypothesis-profile=thorough
+
+check: setup
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) pyright
+	$(BIN)/lint-imports --no-logo
+	$(RUN) mkdocs build --strict --quiet
+
+bench: $(VENV)/.bench
+	@set -e; for file in $(BENCHMARKS); do echo "== $$file"; $(BIN)/python $$file; done
+
+docs: setup
+	$(RUN) mkdocs build --strict --quiet
+	@echo "site/index.html"
+
+readme: setup
+	$(RUN) perturbax.report.readme
+
+tour: setup
+	$(BIN)/perturbax tour
+
+clean:
+	rm -rf $(VENV) site dist build perturbax-site perturbax-tour .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find src tests benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
