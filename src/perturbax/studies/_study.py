@@ -117,6 +117,19 @@ class Bar:
             return f"in [{self.threshold:.4g}, {self.upper:.4g}]"
         return f"{self.sense} {self.threshold:.4g}"
 
+    def as_json(self) -> dict[str, Any]:
+        """The bar as plain JSON values; a measured value that is not finite is `None`."""
+        return {
+            "name": self.name,
+            "measured": self.measured if math.isfinite(self.measured) else None,
+            "threshold": self.threshold,
+            "sense": self.sense,
+            "upper": self.upper,
+            "wanted": self.wanted,
+            "met": self.met,
+            "note": self.note,
+        }
+
 
 @dataclass(frozen=True, kw_only=True)
 class Study:

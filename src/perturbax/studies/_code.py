@@ -1,0 +1,198 @@
+"""The digest of the code that a study's numbers depend on.
+
+The rule: the study's file, and every module of perturbax (and of the study's own top-level package) that it imports,
+directly or through others. The imports are read from the source (`ast`), nothing is imported or executed. A name
+that a package only re-exports (`from perturbax.diffusion import DDIM`, `perturbax.diffusion.DDIM`) leads to the file
+that defines it, so that an edit of another method in the package changes nothing. Of a package that is used in a way
+that cannot be followed, everything that its `__init__` imports counts. Comments, docstrings and blank lines do not
+count, nor do the engine of the studies, data files and other people's packages.
+"""
+
+import ast
+import hashlib
+import io
+import tokenize
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+_PERTURBAX = Path(__file__).parent.parent
+_ENGINE = "perturbax.studies._"
+
+
+def code_digest(path: Path, module: str, root: str, *, trials_only: bool = False) -> str:
+    """Digest of a study's file and all that it imports from perturbax and its own package, as the module says.
+
+    **Arguments:**
+
+    - `path`, `module`, `root`: the study's file, its dotted name, and the folder that the name starts from.
+    - `trials_only`: leave out the functions `judge` and `plot` of the study's file, which decide no trial, so that a
+        new picture does not throw finished trials away. A function that other code of the file uses too is kept.
+
+    **Returns:**
+
+    64 hexadecimal digits, the same on every machine and Python.
+    """
+    sources = _reachable(path, module, root)
+    code = hashlib.sha256()
+    for name in sorted(sources):
+        skip = ("judge", "plot") if trials_only and name == module else ()
+        code.update(f"{'' if name == module else name}\n{_essence(sources[name], skip)}\n".encode())
+    return code.hexdigest()
+
+
+def imported_modules(path: Path, module: str, root: str) -> tuple[str, ...]:
+    """The names of the modules that `code_digest` counts, the study's own first."""
+    return (module, *sorted(name for name in _reachable(path, module, root) if name != module))
+
+
+def _reachable(path: Path, module: str, root: str) -> dict[str, Path]:
+    folders = {"perturbax": _PERTURBAX}
+    top = module.partition(".")[0]
+    if "." in module and top != "perturbax":
+        folders[top] = Path(root) / top
+    seen: dict[str, Path] = {}
+    waiting = [(module, path)]
+    while waiting:
+        name, file = waiting.pop()
+        if name in seen or name.startswith(_ENGINE):
+            continue
+        seen[name] = file
+        waiting.extend(_imports(name, file, folders))
+    return seen
+
+
+def _imports(name: str, file: Path, folders: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
+    """The modules that one module uses, each re-exported name followed to the file that defines it."""
+    tree = _tree(file)
+    package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+    chains = _attribute_chains(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            source = _absolute(node, package)
+            for alias in node.names:
+                local = alias.asname or alias.name
+                yield from _resolve(f"{source}.{alias.name}", chains.get(local), folders)
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.asname:
+                    yield from _resolve(alias.name, chains.get(alias.asname), folders)
+                else:
+                    first = alias.name.partition(".")[0]
+                    yield from _resolve(first, chains.get(first), folders)
+
+
+def _absolute(node: ast.ImportFrom, package: str) -> str:
+    if not node.level:
+        return node.module or ""
+    parts = package.split(".")
+    base = parts[: len(parts) - node.level + 1]
+    return ".".join([*base, node.module] if node.module else base)
+
+
+def _resolve(target: str, uses: set[str] | None, folders: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
+    """The modules behind a dotted name; for a package also behind its attributes in `uses`."""
+    if target.partition(".")[0] not in folders:
+        return
+    name, rest = target, ""
+    while name and (file := _file(name, folders)) is None:
+        name, _, last = name.rpartition(".")
+        rest = f"{last}.{rest}" if rest else last
+    if not name:
+        return
+    if rest and rest.partition(".")[0] != "*":
+        yield from _exported(name, rest.partition(".")[0], rest.partition(".")[2], file, folders)
+    elif not rest and file.name == "__init__.py" and uses and "" not in uses:
+        for use in uses:
+            yield from _resolve(f"{name}.{use}", None, folders)
+    else:
+        yield name, file
+
+
+def _exported(
+    name: str, attribute: str, further: str, file: Path, folders: Mapping[str, Path]
+) -> Iterator[tuple[str, Path]]:
+    """Where a package's attribute comes from; the module itself when it defines the attribute."""
+    if file.name == "__init__.py":
+        for node in ast.walk(_tree(file)):
+            if not isinstance(node, ast.ImportFrom):
+                continue
+            for alias in node.names:
+                if (alias.asname or alias.name) == attribute:
+                    found = f"{_absolute(node, name)}.{alias.name}"
+                    yield from _resolve(f"{found}.{further}" if further else found, None, folders)
+                    return
+    yield name, file
+
+
+def _file(name: str, folders: Mapping[str, Path]) -> Path | None:
+    top, _, rest = name.partition(".")
+    if top not in folders:
+        return None
+    base = folders[top].joinpath(*rest.split(".")) if rest else folders[top]
+    for candidate in (base.with_suffix(".py") if rest else base / "__init__.py", base / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def _attribute_chains(tree: ast.AST) -> dict[str, set[str]]:
+    """For every name of a module: the dotted attributes it is used with, "" where it is used bare."""
+    chains: dict[str, set[str]] = {}
+    inner: set[int] = set()
+    for node in ast.walk(tree):
+        if id(node) in inner:
+            continue
+        parts, base = [], node
+        while isinstance(base, ast.Attribute):
+            parts.append(base.attr)
+            base = base.value
+            inner.add(id(base))
+        if isinstance(base, ast.Name):
+            chains.setdefault(base.id, set()).add(".".join(reversed(parts)))
+    return chains
+
+
+@cache
+def _parsed(file: Path, stamp: tuple[int, int]) -> ast.Module:
+    try:
+        return ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
+    except SyntaxError as error:
+        raise ValueError(f"{file}: line {error.lineno}: {error.msg}") from None
+
+
+def _tree(file: Path) -> ast.Module:
+    status = file.stat()
+    return _parsed(file, (status.st_mtime_ns, status.st_size))
+
+
+def _essence(file: Path, skip: tuple[str, ...]) -> str:
+    """The source without comments, docstrings, blank lines, and the named functions where nothing calls them."""
+    tree = _tree(file)
+    text = file.read_text(encoding="utf-8")
+    lines = text.split("\n")
+    dropped: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.body:
+            first = node.body[0]
+            # A docstring that shares its line with code stays: leaving it in is never wrong, only stricter.
+            if ast.get_docstring(node, clean=False) is not None and _alone(node, first):
+                dropped.update(range(first.lineno, (first.end_lineno or first.lineno) + 1))
+        if isinstance(node, ast.FunctionDef) and node.name in skip and _mentions(tree, node.name) <= 1:
+            dropped.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            lines[row - 1] = lines[row - 1][:column]
+    kept = (line.rstrip() for number, line in enumerate(lines, start=1) if number not in dropped)
+    return "\n".join(line for line in kept if line)
+
+
+def _alone(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef, docstring: ast.stmt) -> bool:
+    """Whether a docstring has its lines for itself and is not the whole body."""
+    after = len(node.body) > 1 and node.body[1].lineno > (docstring.end_lineno or docstring.lineno)
+    return after and (isinstance(node, ast.Module) or docstring.lineno > node.lineno)
+
+
+def _mentions(tree: ast.Module, name: str) -> int:
+    return sum(isinstance(node, ast.Name) and node.id == name for node in ast.walk(tree))
