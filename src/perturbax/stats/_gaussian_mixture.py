@@ -30,9 +30,9 @@ class GaussianMixture(eqx.Module):
     """A mixture of Gaussians `sum_k w_k N(mu_k, S_k)`.
 
     The covariances are decomposed in float64 on the host when their values are known, then everything is cast to the
-    dtype of the arguments: float32, or under `core.float64()` float64 for lists and float64 arrays. All methods
-    are pure, compiled, and can be transformed by `jit`, `vmap` and `grad`; they raise `ValueError` when the last axis of
-    the points is not `d`.
+    dtype of the arguments: float32, or under `core.float64()` float64 for lists and float64 arrays. All
+    methods are pure, compiled, and can be transformed by `jit`, `vmap` and `grad`; they raise `ValueError` when the
+    last axis of the points is not `d`.
 
     **Arguments:**
 
