@@ -1,0 +1,32 @@
+"""What every test stands on: warm compilations, float32 by default, hypothesis without a clock."""
+
+import os
+
+import hypothesis
+import pytest
+
+os.environ.setdefault("PERTURBAX_PROGRESS", "0")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+hypothesis.settings.register_profile("quick", max_examples=15, deadline=None, derandomize=True)
+hypothesis.settings.register_profile("thorough", max_examples=200, deadline=None)
+hypothesis.settings.load_profile("quick")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    # Not at the top of the module: jaxtyping's import hook is only in place once pytest is configured.
+    from perturbax import core
+
+    if hasattr(core, "enable_compilation_cache"):
+        core.enable_compilation_cache()
+
+
+@pytest.fixture(autouse=True)
+def float32_by_default():
+    """A test that leaves float64 switched on would change the meaning of all tests after it."""
+    import jax
+
+    yield
+    leaked = jax.config.jax_enable_x64
+    jax.config.update("jax_enable_x64", False)
+    assert not leaked, "this test left jax_enable_x64 switched on; use perturbax.core.float64()"
