@@ -1,0 +1,35 @@
+"""What every package stands on: training, iteration, checks, precision, solutions, cache, methods and papers."""
+
+from ._check import check_array as check_array
+from ._check import check_choice as check_choice
+from ._check import check_instance as check_instance
+from ._check import check_integer as check_integer
+from ._check import check_key as check_key
+from ._check import check_number as check_number
+from ._method import Method as Method
+from ._method import Paper as Paper
+from ._method import cite as cite
+from ._method import registered_methods as registered_methods
+from ._precision import float64 as float64
+from ._precision import precision as precision
+from ._solution import Result as Result
+from ._solution import SolverError as SolverError
+from ._solution import raise_if_failed as raise_if_failed
+
+__all__ = [
+    "Method",
+    "Paper",
+    "Result",
+    "SolverError",
+    "check_array",
+    "check_choice",
+    "check_instance",
+    "check_integer",
+    "check_key",
+    "check_number",
+    "cite",
+    "float64",
+    "precision",
+    "raise_if_failed",
+    "registered_methods",
+]
