@@ -1,0 +1,137 @@
+"""Sample from diffusion models: processes, time grids, guidance, and samplers compiled to one table of coefficients."""
+
+from ._churn import Churn as Churn
+from ._corrector import Clip as Clip
+from ._corrector import DynamicThreshold as DynamicThreshold
+from ._denoise import (
+    AbstractGuidance as AbstractGuidance,
+)
+from ._denoise import (
+    ClassifierFree as ClassifierFree,
+)
+from ._denoise import (
+    ClassifierGuidance as ClassifierGuidance,
+)
+from ._grid import (
+    AbstractGrid as AbstractGrid,
+)
+from ._grid import (
+    Explicit as Explicit,
+)
+from ._grid import (
+    Karras as Karras,
+)
+from ._grid import (
+    LogSNR as LogSNR,
+)
+from ._grid import (
+    TimePower as TimePower,
+)
+from ._grid import (
+    TimeUniform as TimeUniform,
+)
+from ._method import AbstractPlanned as AbstractPlanned
+from ._method import AbstractSampler as AbstractSampler
+from ._method import Path as Path
+from ._plan import Plan as Plan
+from ._prediction import (
+    AbstractPrediction as AbstractPrediction,
+)
+from ._prediction import (
+    Data as Data,
+)
+from ._prediction import (
+    Epsilon as Epsilon,
+)
+from ._prediction import (
+    Flow as Flow,
+)
+from ._prediction import (
+    Score as Score,
+)
+from ._prediction import (
+    Velocity as Velocity,
+)
+from ._process import (
+    EDM as EDM,
+)
+from ._process import (
+    VE as VE,
+)
+from ._process import (
+    AbstractProcess as AbstractProcess,
+)
+from ._process import (
+    Discrete as Discrete,
+)
+from ._process import (
+    FlowMatching as FlowMatching,
+)
+from ._process import (
+    VPCosine as VPCosine,
+)
+from ._process import (
+    VPLinear as VPLinear,
+)
+from ._sample import Samples as Samples
+from ._sample import Sampling as Sampling
+from ._sample import plan as plan
+from ._sample import sample as sample
+from ._stepping import FixedSinglestep as FixedSinglestep
+from ._stepping import Multistep as Multistep
+from ._stepping import Singlestep as Singlestep
+from .adaptive_dpm_solver import AdaptiveDPMSolver as AdaptiveDPMSolver
+from .ddim import DDIM as DDIM
+from .ddpm import DDPM as DDPM
+from .dpm_solver import DPMSolver as DPMSolver
+from .dpm_solver_pp import DPMSolverPP as DPMSolverPP
+from .euler import Euler as Euler
+from .heun import Heun as Heun
+from .runge_kutta import RungeKutta as RungeKutta
+
+__all__ = [
+    "DDIM",
+    "DDPM",
+    "EDM",
+    "VE",
+    "AbstractGrid",
+    "AbstractGuidance",
+    "AbstractPlanned",
+    "AbstractPrediction",
+    "AbstractProcess",
+    "AbstractSampler",
+    "AdaptiveDPMSolver",
+    "Churn",
+    "ClassifierFree",
+    "ClassifierGuidance",
+    "Clip",
+    "DPMSolver",
+    "DPMSolverPP",
+    "Data",
+    "Discrete",
+    "DynamicThreshold",
+    "Epsilon",
+    "Euler",
+    "Explicit",
+    "FixedSinglestep",
+    "Flow",
+    "FlowMatching",
+    "Heun",
+    "Karras",
+    "LogSNR",
+    "Multistep",
+    "Path",
+    "Plan",
+    "RungeKutta",
+    "Samples",
+    "Sampling",
+    "Score",
+    "Singlestep",
+    "TimePower",
+    "TimeUniform",
+    "VPCosine",
+    "VPLinear",
+    "Velocity",
+    "plan",
+    "sample",
+]

@@ -1,0 +1,102 @@
+"""What a sampling method is: an algorithm along a path, compiled to a plan."""
+
+import abc
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import numpy as np
+
+from ..core import Method, Result, check_integer
+from ._denoise import Denoiser
+from ._grid import AbstractGrid
+from ._plan import Plan, build_plan
+from ._prediction import AbstractPrediction
+from ._process import AbstractProcess
+from ._trace import Node, Tracer
+
+
+class Path(NamedTuple):
+    """The process along a grid, and the evaluations that may be spent on its intervals."""
+
+    process: AbstractProcess
+    grid: AbstractGrid
+    start: float
+    evaluations: int
+
+    def nodes(self, intervals: int) -> list[Node]:
+        """The `intervals + 1` nodes of the grid, from noise to data."""
+        return Node.along(self.process, self.grid.times(self.process, intervals, self.start))
+
+
+class Outcome(eqx.Module):
+    """What an adaptive method hands to the verb."""
+
+    x: Any
+    result: Result
+    stats: dict[str, Any]
+
+
+class AbstractSampler(Method):
+    """A method of `diffusion.sample`."""
+
+
+class AbstractPlanned(AbstractSampler):
+    """A sampler that is linear in states, outputs and noises and so compiles to a plan.
+
+    A subclass has the fields `steps` (the number of network evaluations that it may spend) and `grid`, and writes its
+    algorithm in `integrate`.
+    """
+
+    steps: eqx.AbstractVar[int]
+    grid: eqx.AbstractVar[AbstractGrid]
+
+    @property
+    def minimum_steps(self) -> int:
+        """The smallest `steps` with which the method can do anything."""
+        return 1 + self.grid.denoises
+
+    def __check_init__(self):
+        if not isinstance(self.grid, AbstractGrid):
+            raise TypeError(f"grid must be a time grid such as LogSNR(), got {type(self.grid).__name__}")
+        check_integer("steps", self.steps, minimum=self.minimum_steps)
+
+    @abc.abstractmethod
+    def integrate(self, x: Any, evaluate: Tracer, path: Path) -> Any:
+        """The state at the end of the path, written with `+`, `-` and scaling on `x` and on what `evaluate` gives."""
+
+    def plan(self, process: AbstractProcess, start: float | None = None) -> Plan:
+        """Compile to a plan for a process; see `diffusion.plan`."""
+        first = process.t_max if start is None else start
+        tracer = Tracer()
+        path = Path(process, self.grid, first, self.steps - self.grid.denoises)
+        # Steps that do not exist (an expansion where alpha is 0) come out non-finite and are refused by build_plan.
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            x = self.integrate(tracer.start, tracer, path)
+        if self.grid.denoises:
+            x = tracer.data(x, Node.at(process, self.grid.end(process)))
+        return build_plan(tracer.stages, x, process, tracer.stages[0].node.time)
+
+
+class AbstractUnplanned(AbstractSampler):
+    """A sampler whose steps depend on the states, such as one with step-size control. Needs a JAX model."""
+
+    @abc.abstractmethod
+    def solve(
+        self,
+        denoiser: Denoiser,
+        prediction: AbstractPrediction,
+        process: AbstractProcess,
+        x: Any,
+        start: float,
+        condition: Any,
+    ) -> Outcome:
+        """Integrate from `start` to the end of the process, inside `jit`."""
+
+
+def posterior_std(s: Node, t: Node) -> float:
+    """Standard deviation of `x_t` given `x_s` and `x_0`, for `t` nearer to the data than `s`.
+
+    Source: Ho et al. 2020, equation 7, for any `alpha`, `sigma`.
+    """
+    variance = s.sigma**2 - (s.alpha / t.alpha) ** 2 * t.sigma**2
+    return float(t.sigma / s.sigma * np.sqrt(variance))

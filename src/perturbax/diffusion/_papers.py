@@ -1,0 +1,57 @@
+"""The papers that the methods of this package come from."""
+
+from ..core import Paper
+
+DPM_SOLVER = Paper(
+    title="DPM-Solver: A Fast ODE Solver for Diffusion Probabilistic Model Sampling in Around 10 Steps",
+    authors=("Cheng Lu", "Yuhao Zhou", "Fan Bao", "Jianfei Chen", "Chongxuan Li", "Jun Zhu"),
+    year=2022,
+    arxiv="2206.00927",
+    venue="NeurIPS",
+)
+
+DPM_SOLVER_PP = Paper(
+    title="DPM-Solver++: Fast Solver for Guided Sampling of Diffusion Probabilistic Models",
+    authors=("Cheng Lu", "Yuhao Zhou", "Fan Bao", "Jianfei Chen", "Chongxuan Li", "Jun Zhu"),
+    year=2022,
+    arxiv="2211.01095",
+)
+
+DDIM = Paper(
+    title="Denoising Diffusion Implicit Models",
+    authors=("Jiaming Song", "Chenlin Meng", "Stefano Ermon"),
+    year=2021,
+    arxiv="2010.02502",
+    venue="ICLR",
+)
+
+DDPM = Paper(
+    title="Denoising Diffusion Probabilistic Models",
+    authors=("Jonathan Ho", "Ajay Jain", "Pieter Abbeel"),
+    year=2020,
+    arxiv="2006.11239",
+    venue="NeurIPS",
+)
+
+SCORE_SDE = Paper(
+    title="Score-Based Generative Modeling through Stochastic Differential Equations",
+    authors=(
+        "Yang Song",
+        "Jascha Sohl-Dickstein",
+        "Diederik P. Kingma",
+        "Abhishek Kumar",
+        "Stefano Ermon",
+        "Ben Poole",
+    ),
+    year=2021,
+    arxiv="2011.13456",
+    venue="ICLR",
+)
+
+EDM = Paper(
+    title="Elucidating the Design Space of Diffusion-Based Generative Models",
+    authors=("Tero Karras", "Miika Aittala", "Timo Aila", "Samuli Laine"),
+    year=2022,
+    arxiv="2206.00364",
+    venue="NeurIPS",
+)

@@ -1,0 +1,277 @@
+"""The plan: a sampler as a float64 table of coefficients, and the two executors that run it.
+
+A plan holds `N` stages and a few registers, each the size of the state. Stage `k` forms a state from the registers,
+`x_k = sum_r mix[k, r] register_r + draw[k] z_k`, evaluates the network there, turns its output into the data or the
+noise prediction, and keeps what later stages need. Row `N` forms the result. One executor runs a plan with `lax.scan`
+in JAX; the other is a plain loop that uses `*` and `+` only and so runs on arrays of any framework.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from ._denoise import Denoiser, Row, conversion_row
+from ._prediction import AbstractPrediction, prediction_named
+from ._process import AbstractProcess
+from ._trace import Combination, Stage, allocate
+
+
+class Plan(eqx.Module):
+    """A sampler compiled for a process: one row per network evaluation.
+
+    `evaluations` is the exact number of network evaluations, `registers` the number of states kept in memory. The
+    arrays are NumPy float64 on the host; nothing here depends on the network.
+    """
+
+    times: Float[np.ndarray, " stages"]
+    model_times: Float[np.ndarray, " stages"]
+    alphas: Float[np.ndarray, " stages"]
+    sigmas: Float[np.ndarray, " stages"]
+    orders: Int[np.ndarray, " stages"]
+    predicts_data: Bool[np.ndarray, " stages"]
+    mix: Float[np.ndarray, "stages+1 registers"]
+    draw: Float[np.ndarray, " stages+1"]
+    state_slot: Int[np.ndarray, " stages"]
+    output_slot: Int[np.ndarray, " stages"]
+    start_time: float
+    prior_std: float
+
+    @property
+    def evaluations(self) -> int:
+        """Number of network evaluations."""
+        return self.times.shape[0]
+
+    @property
+    def registers(self) -> int:
+        """Number of states kept between evaluations."""
+        return self.mix.shape[1]
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether the sampler adds noise."""
+        return bool(np.any(self.draw != 0))
+
+    def explain(self) -> str:
+        """The plan as a text table: a row per evaluation with its time, half log-SNR, order and coefficients.
+
+        >>> from perturbax.diffusion import DDIM, VPLinear, plan
+        >>> print(plan(DDIM(steps=2), VPLinear()).explain().splitlines()[0].split()[:4])
+        ['stage', 'time', 'half', 'log-SNR']
+        """
+        lines = [f"{'stage':>5} {'time':>9} {'half log-SNR':>12} {'order':>5} {'output':>6}  state ="]
+        for k in range(self.evaluations + 1):
+            terms = [f"{c:+.6g} r{r}" for r, c in enumerate(self.mix[k]) if c != 0]
+            terms += [f"{self.draw[k]:+.6g} z"] if self.draw[k] != 0 else []
+            if k == self.evaluations:
+                lines.append(f"{'end':>5} {'':>9} {'':>12} {'':>5} {'':>6}  {' '.join(terms)}")
+                break
+            kept = [f"r{s} := {what}" for what, s in self._kept(k)]
+            half_log_snr = np.log(self.alphas[k]) - np.log(self.sigmas[k]) if self.alphas[k] > 0 else -np.inf
+            lines.append(
+                f"{k:>5} {self.times[k]:>9.5g} {half_log_snr:>12.5f} {self.orders[k]:>5} "
+                f"{'data' if self.predicts_data[k] else 'noise':>6}  {' '.join(terms)}"
+                + "".join(f"; {w}" for w in kept)
+            )
+        return "\n".join(lines)
+
+    def _kept(self, k: int) -> list[tuple[str, int]]:
+        pairs = (("state", int(self.state_slot[k])), ("output", int(self.output_slot[k])))
+        return [(what, slot) for what, slot in pairs if slot < self.registers]
+
+    def rows(self, prediction: AbstractPrediction) -> Row:
+        """The columns that a denoiser reads, for a network of the given prediction type.
+
+        **Raises:** `ValueError` when a stage lies where the prediction says nothing about what the method needs
+        (noise prediction at `alpha = 0`, for example).
+        """
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rows = conversion_row(
+                prediction, self.times, self.model_times, self.alphas, self.sigmas, self.predicts_data
+            )
+        lost = np.flatnonzero(~np.isfinite(rows.direct).all(axis=1))
+        if lost.size:
+            k = int(lost[0])
+            raise ValueError(
+                f"prediction {type(prediction).__name__}() cannot be turned into the "
+                f"{'data' if self.predicts_data[k] else 'noise'} prediction at stage {k} (time {self.times[k]:.6g}, "
+                f"alpha {self.alphas[k]:.6g}, sigma {self.sigmas[k]:.6g}); start a little later or use another network "
+                "output"
+            )
+        return rows
+
+    def stepper(self, prediction: AbstractPrediction | str, corrector: Callable | None = None) -> "Stepper":
+        """The plan as an object that is stepped from outside, for a network that someone else calls.
+
+        **Arguments:** `prediction`: a prediction type, or its name in diffusers (`"epsilon"`, `"sample"`,
+        `"v_prediction"`, `"flow_prediction"`); `corrector`: applied to every data prediction.
+
+        **Raises:** `ValueError` for an unknown name, or a prediction that has no meaning along this plan.
+        """
+        if isinstance(prediction, str):
+            prediction = prediction_named(prediction)
+        prediction.check_scales(self.alphas, self.sigmas, "this plan")
+        return Stepper(self, self.rows(prediction), corrector)
+
+
+def build_plan(stages: list[Stage], result: Combination, process: AbstractProcess, start_time: float) -> Plan:
+    """Assemble the plan of a traced algorithm."""
+    registers = allocate(stages, result)
+    lost = np.flatnonzero(~np.isfinite(registers.mix).all(axis=1))
+    if lost.size:
+        raise ValueError(
+            f"the step to stage {lost[0]} has no finite coefficients: the expansion of this method does not exist "
+            "where alpha or sigma is 0; start a little later or use a method in the data prediction"
+        )
+    times = np.array([stage.node.time for stage in stages], dtype=np.float64)
+    return Plan(
+        times=times,
+        model_times=np.asarray(process.model_time(times), dtype=np.float64),
+        alphas=np.array([stage.node.alpha for stage in stages], dtype=np.float64),
+        sigmas=np.array([stage.node.sigma for stage in stages], dtype=np.float64),
+        orders=np.array([stage.order for stage in stages], dtype=np.int32),
+        predicts_data=np.array([stage.data for stage in stages], dtype=bool),
+        mix=registers.mix,
+        draw=registers.draw,
+        state_slot=registers.state_slot,
+        output_slot=registers.output_slot,
+        start_time=float(start_time),
+        prior_std=float(process.sigma(start_time)),
+    )
+
+
+class Execution(eqx.Module):
+    """What an executor hands back: the result, the first stage with a non-finite output (`N` if none), the path."""
+
+    x: Any
+    first_nonfinite: Any
+    states: Any = None
+    previews: Any = None
+
+
+def sample_noise(keys: Any, index: Any, shape: tuple[int, ...], dtype: Any) -> Float[Array, "batch ..."]:
+    """Standard normals from one key per sample: a sample's noise does not depend on its neighbours."""
+    return jax.vmap(lambda key: jax.random.normal(jax.random.fold_in(key, index), shape[1:], dtype))(keys)
+
+
+@eqx.filter_jit
+def run_scanned(
+    plan: Plan,
+    denoiser: Denoiser,
+    rows: Row,
+    x: Float[Array, "batch ..."],
+    keys: Any,
+    condition: Any,
+    trajectory: bool = False,
+    callback: Callable | None = None,
+) -> Execution:
+    """Run a plan with `lax.scan`. Coefficients, weights, conditions and keys are values: changing them does not
+    recompile. `keys` is `None` for a deterministic plan."""
+    dtype = x.dtype
+    width = plan.mix.shape[1]
+
+    def combine(mix: Array, draw: Array, registers: Array, index: Any) -> Array:
+        state = sum(mix[r] * registers[r] for r in range(width))
+        return state if keys is None else state + draw * sample_noise(keys, index, x.shape, dtype)
+
+    def stage(registers: Array, columns: Any):
+        index, row, mix, draw, state_slot, output_slot = columns
+        state = combine(mix, draw, registers, index)
+        output, preview = denoiser(state, row, condition)
+        registers = registers.at[state_slot].set(state, mode="drop")
+        registers = registers.at[output_slot].set(output, mode="drop")
+        if callback is not None:
+            jax.debug.callback(callback, index, row.time, state, preview, ordered=True)
+        return registers, (jnp.isfinite(jnp.sum(output)), (state, preview) if trajectory else None)
+
+    stages = plan.times.shape[0]
+    table = jax.tree.map(lambda column: jnp.asarray(column, dtype), (rows, plan.mix[:-1], plan.draw[:-1]))
+    columns = (jnp.arange(stages), *table, jnp.asarray(plan.state_slot), jnp.asarray(plan.output_slot))
+    registers = jnp.zeros((width, *x.shape), dtype).at[0].set(x)
+    registers, (finite, path) = jax.lax.scan(stage, registers, columns)
+    last = combine(jnp.asarray(plan.mix[-1], dtype), jnp.asarray(plan.draw[-1], dtype), registers, stages)
+    first_nonfinite = jnp.where(jnp.all(finite), stages, jnp.argmin(finite))
+    states, previews = (None, None) if path is None else path
+    return Execution(last, first_nonfinite, states, previews)
+
+
+class Stepper:
+    """A plan run one evaluation at a time, with `*` and `+` only, so on arrays of any framework.
+
+    `begin(x)` gives the state of the first evaluation. `advance(state, output)` takes a state that was evaluated and
+    the prediction there, and gives the next state, or after the last evaluation the result. `draw(k)` gives the noise
+    of stage `k` where the plan has one.
+    """
+
+    def __init__(self, plan: Plan, rows: Row, corrector: Callable | None = None):
+        self.plan = plan
+        self.stage = 0
+        self._rows = rows
+        self._corrector = corrector
+        self._registers: list[Any] = [None] * plan.registers
+
+    @property
+    def row(self) -> Row:
+        """What a denoiser reads of the current stage, as Python floats."""
+        return jax.tree.map(lambda column: column[self.stage].tolist(), self._rows)
+
+    def begin(self, x: Any, draw: Callable[[int], Any]) -> Any:
+        """The state of the first evaluation."""
+        self.stage = 0
+        self._registers = [x] + [None] * (self.plan.registers - 1)
+        return self._combine(draw)
+
+    def advance(self, state: Any, output: Any, draw: Callable[[int], Any]) -> Any:
+        """The next state, or the result, given the prediction at the current one."""
+        plan, k = self.plan, self.stage
+        for value, slot in ((state, plan.state_slot[k]), (output, plan.output_slot[k])):
+            if slot < plan.registers:
+                self._registers[slot] = value
+        self.stage += 1
+        return self._combine(draw)
+
+    def step(self, raw: Any, state: Any, draw: Callable[[int], Any]) -> tuple[Any, Any]:
+        """`advance` with the raw output of a network that was called elsewhere; also gives its data prediction."""
+        output, data = Denoiser(lambda *_: raw, None, self._corrector)(state, self.row, None)
+        return self.advance(state, output, draw), data
+
+    def _combine(self, draw: Callable[[int], Any]) -> Any:
+        mix, noise = self.plan.mix[self.stage], self.plan.draw[self.stage]
+        terms = [float(c) * self._registers[r] for r, c in enumerate(mix) if c != 0]
+        if noise != 0:
+            terms.append(float(noise) * draw(self.stage))
+        total = terms[0]
+        for term in terms[1:]:
+            total = total + term
+        return total
+
+
+def run_eager(
+    plan: Plan,
+    denoiser: Denoiser,
+    rows: Row,
+    x: Any,
+    draw: Callable[[int], Any],
+    condition: Any,
+    trajectory: bool = False,
+    callback: Callable | None = None,
+) -> Execution:
+    """Run a plan as a Python loop with `*` and `+` on arrays of any framework. `draw(k)` gives stage `k`'s noise."""
+    stepper = Stepper(plan, rows)
+    path: list[tuple[Any, Any]] = []
+    state = stepper.begin(x, draw)
+    for k in range(plan.evaluations):
+        output, preview = denoiser(state, stepper.row, condition)
+        if not np.isfinite(float(output.sum())):
+            return Execution(output, k)
+        if callback is not None:
+            callback(k, float(plan.times[k]), state, preview)
+        if trajectory:
+            path.append((state, preview))
+        state = stepper.advance(state, output, draw)
+    states, previews = zip(*path, strict=True) if path else (None, None)
+    return Execution(state, plan.evaluations, states, previews)

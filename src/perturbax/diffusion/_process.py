@@ -1,0 +1,361 @@
+"""Diffusion processes `x_t = alpha_t x_0 + sigma_t z`, `z ~ N(0, I)`, for `t` from 0 (data) to `t_max` (noise).
+
+A process is the pair of functions `alpha`, `sigma` and nothing else: every sampler of this package reads only these,
+their ratio through the half log-SNR `lambda_t = log(alpha_t / sigma_t)`, and the inverse `t(lambda)`.
+
+All functions of time accept a NumPy array or a Python float, and then compute on the host in float64, or a JAX array,
+traced or not, and then compute with JAX in its dtype.
+"""
+
+import abc
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ..core import check_array, check_number
+
+Time = float | np.floating | Float[np.ndarray, "..."] | Float[Array, "..."]
+
+
+def namespace(*values: Any):
+    """`jax.numpy` when a value is a JAX array (or tracer), `numpy` otherwise."""
+    return jnp if any(isinstance(value, jax.Array) for value in values) else np
+
+
+def _host_float64(t: Any) -> Any:
+    return t if isinstance(t, jax.Array) else np.asarray(t, dtype=np.float64)[()]
+
+
+class AbstractProcess(eqx.Module):
+    """A forward process given by `log_alpha(t)` and `log_sigma(t)`.
+
+    To state another process, subclass, give `t_min`, `t_max`, `log_alpha`, `log_sigma` and `time_of_half_log_snr`;
+    `half_log_snr` must decrease strictly in `t`.
+    """
+
+    t_min: eqx.AbstractVar[float]
+    t_max: eqx.AbstractVar[float]
+
+    @abc.abstractmethod
+    def log_alpha(self, t: Time) -> Time:
+        """Logarithm of the scale of the data in `x_t`."""
+
+    @abc.abstractmethod
+    def log_sigma(self, t: Time) -> Time:
+        """Logarithm of the standard deviation of the noise in `x_t`."""
+
+    @abc.abstractmethod
+    def time_of_half_log_snr(self, half_log_snr: Time) -> Time:
+        """The inverse of `half_log_snr`."""
+
+    def alpha(self, t: Time) -> Time:
+        """The scale `alpha_t` of the data in `x_t`."""
+        return namespace(t).exp(self.log_alpha(t))
+
+    def sigma(self, t: Time) -> Time:
+        """The standard deviation `sigma_t` of the noise in `x_t`."""
+        return namespace(t).exp(self.log_sigma(t))
+
+    def half_log_snr(self, t: Time) -> Time:
+        """`lambda_t = log(alpha_t / sigma_t)`, half the logarithm of the signal-to-noise ratio."""
+        return self.log_alpha(t) - self.log_sigma(t)
+
+    def sigma_bar(self, t: Time) -> Time:
+        """The noise level `sigma_t / alpha_t` of the rescaled state `x_t / alpha_t`."""
+        return namespace(t).exp(-self.half_log_snr(t))
+
+    def model_time(self, t: Time) -> Time:
+        """What the network is given as its time input."""
+        return t
+
+    @property
+    def prior_std(self) -> float:
+        """Standard deviation of the Gaussian that sampling starts from: `sigma` at `t_max`."""
+        return float(self.sigma(self.t_max))
+
+
+def _check_range(t_min: float, t_max: float, lowest: float, highest: float) -> None:
+    check_number("t_min", t_min, minimum=lowest)
+    check_number("t_max", t_max, maximum=highest)
+    if not t_min < t_max:
+        raise ValueError(f"t_min must be smaller than t_max, got t_min={t_min} and t_max={t_max}")
+
+
+class _VariancePreserving(AbstractProcess):
+    """`sigma^2 = 1 - alpha^2`."""
+
+    def log_sigma(self, t: Time) -> Time:
+        xp = namespace(t)
+        return 0.5 * xp.log(-xp.expm1(2.0 * self.log_alpha(t)))
+
+
+def _log_alpha_of_half_log_snr(half_log_snr: Time) -> Time:
+    return -0.5 * namespace(half_log_snr).logaddexp(0.0, -2.0 * half_log_snr)
+
+
+class VPLinear(_VariancePreserving):
+    """Variance-preserving process with a linear noise rate, `log alpha_t = -(b1 - b0) t^2 / 4 - b0 t / 2`.
+
+    Also known as DDPM's schedule in continuous time, or VP-SDE. `sigma^2 = 1 - alpha^2`.
+
+    Source: Song et al. 2021, *Score-based generative modeling through SDEs*, appendix B.
+
+    **Arguments:**
+
+    - `beta_min`, `beta_max`: noise rates `b0` and `b1` at `t=0` and `t=1`.
+    - `t_min`: where sampling ends; 1e-3 for at most 15 evaluations, 1e-4 above (Lu et al. 2022, appendix D).
+    - `t_max`: where sampling starts.
+
+    **Raises:** `ValueError` when a rate is negative or the times are not ordered in `(0, 1]`.
+
+    >>> process = VPLinear()
+    >>> round(float(process.alpha(0.5)), 4), round(float(process.time_of_half_log_snr(process.half_log_snr(0.5))), 6)
+    (0.2812, 0.5)
+    """
+
+    beta_min: float = 0.1
+    beta_max: float = 20.0
+    t_min: float = 1e-3
+    t_max: float = 1.0
+
+    def __check_init__(self):
+        check_number("beta_min", self.beta_min, minimum=0.0)
+        check_number("beta_max", self.beta_max, minimum=self.beta_min, exclusive=True)
+        check_number("t_min", self.t_min, minimum=0.0, exclusive=True)
+        _check_range(self.t_min, self.t_max, 0.0, np.inf)
+
+    def log_alpha(self, t: Time) -> Time:
+        t = _host_float64(t)
+        return -0.25 * (self.beta_max - self.beta_min) * t**2 - 0.5 * self.beta_min * t
+
+    def time_of_half_log_snr(self, half_log_snr: Time) -> Time:
+        xp, slope = namespace(half_log_snr), self.beta_max - self.beta_min
+        u = 2.0 * slope * xp.logaddexp(-2.0 * _host_float64(half_log_snr), 0.0)
+        return u / ((xp.sqrt(self.beta_min**2 + u) + self.beta_min) * slope)
+
+
+class VPCosine(_VariancePreserving):
+    """Variance-preserving process with a cosine schedule, `alpha_t = cos(pi/2 (t+s)/(1+s)) / cos(pi/2 s/(1+s))`.
+
+    Source: Nichol & Dhariwal 2021, equation 17; `t_max = 0.9946` as in Lu et al. 2022, appendix D.
+
+    **Arguments:** `s`: the offset; `t_min`, `t_max`: the range of sampling.
+
+    **Raises:** `ValueError` when `s` is negative or the times are not ordered in `(0, 1)`.
+
+    >>> process = VPCosine()
+    >>> round(float(process.time_of_half_log_snr(process.half_log_snr(0.25))), 6)
+    0.25
+    """
+
+    s: float = 0.008
+    t_min: float = 1e-3
+    t_max: float = 0.9946
+
+    def __check_init__(self):
+        check_number("s", self.s, minimum=0.0)
+        check_number("t_min", self.t_min, minimum=0.0, exclusive=True)
+        check_number("t_max", self.t_max, maximum=1.0, exclusive=True)
+        _check_range(self.t_min, self.t_max, 0.0, 1.0)
+
+    @property
+    def _log_alpha_offset(self) -> float:
+        return float(np.log(np.cos(0.5 * np.pi * self.s / (1.0 + self.s))))
+
+    def log_alpha(self, t: Time) -> Time:
+        xp, t = namespace(t), _host_float64(t)
+        return xp.log(xp.cos(0.5 * np.pi * (t + self.s) / (1.0 + self.s))) - self._log_alpha_offset
+
+    def time_of_half_log_snr(self, half_log_snr: Time) -> Time:
+        xp = namespace(half_log_snr)
+        log_alpha = _log_alpha_of_half_log_snr(_host_float64(half_log_snr))
+        angle = xp.arccos(xp.exp(log_alpha + self._log_alpha_offset))
+        return 2.0 * (1.0 + self.s) / np.pi * angle - self.s
+
+
+class Discrete(_VariancePreserving):
+    """A process known only at `N` training times through its table of `alphas_cumprod = alpha^2`.
+
+    Entry `n` belongs to `t_n = (n + 1) / N`; between the entries `log alpha` is interpolated linearly in `t`, outside
+    it is extrapolated. The network is given `N t - 1`, which is the index `n` at the entries and is not rounded unless
+    `round_time`. Entries with half log-SNR under -5.1 (the tail of cosine tables) are left out of the sampling range.
+
+    Source: Lu et al. 2022, appendix D.2.
+
+    **Arguments:**
+
+    - `alphas_cumprod`: shape `(N,)`, strictly decreasing in `(0, 1)`.
+    - `round_time`: give the network the nearest index.
+
+    **Raises:** `ValueError` when the table is not strictly decreasing in `(0, 1)` or keeps fewer than two entries.
+
+    >>> import numpy as np
+    >>> process = Discrete(np.cumprod(1 - np.linspace(1e-4, 2e-2, 1000)))
+    >>> float(process.model_time(process.t_max)), process.t_min
+    (999.0, 0.001)
+    """
+
+    alphas_cumprod: Float[np.ndarray, " entries"]
+    round_time: bool
+    t_min: float
+    t_max: float
+
+    lowest_half_log_snr: ClassVar[float] = -5.1
+
+    def __init__(self, alphas_cumprod: Any, round_time: bool = False):
+        table = np.asarray(check_array("alphas_cumprod", alphas_cumprod, ndim=1), dtype=np.float64)
+        if table.size < 2 or np.any(np.diff(table) >= 0) or table[0] >= 1 or table[-1] <= 0:
+            raise ValueError("alphas_cumprod must decrease strictly inside (0, 1) and have at least 2 entries")
+        kept = int(np.sum(0.5 * (np.log(table) - np.log1p(-table)) >= self.lowest_half_log_snr))
+        if kept < 2:
+            raise ValueError(
+                "alphas_cumprod must have at least 2 entries with half log-SNR >= "
+                f"{self.lowest_half_log_snr}, got {kept}"
+            )
+        self.alphas_cumprod = table
+        self.round_time = round_time
+        self.t_min = 1.0 / table.size
+        self.t_max = kept / table.size
+
+    @property
+    def _table(self) -> tuple[np.ndarray, Any]:
+        """Times and `log alpha` at the entries, extended by one linear extrapolation at either end."""
+        xp = namespace(self.alphas_cumprod)
+        entries = self.alphas_cumprod.shape[0]
+        log_alpha = 0.5 * xp.log(self.alphas_cumprod)
+        low, high = 2 * log_alpha[0] - log_alpha[1], 2 * log_alpha[-1] - log_alpha[-2]
+        return np.arange(entries + 2) / entries, xp.concatenate((low[None], log_alpha, high[None]))
+
+    def log_alpha(self, t: Time) -> Time:
+        times, log_alpha = self._table
+        return namespace(t, log_alpha).interp(_host_float64(t), times, log_alpha)
+
+    def time_of_half_log_snr(self, half_log_snr: Time) -> Time:
+        times, log_alpha = self._table
+        wanted = _log_alpha_of_half_log_snr(_host_float64(half_log_snr))
+        return namespace(wanted, log_alpha).interp(-wanted, -log_alpha, times)
+
+    def model_time(self, t: Time) -> Time:
+        index = self.alphas_cumprod.shape[0] * t - 1.0
+        return namespace(index).round(index) if self.round_time else index
+
+
+class VE(AbstractProcess):
+    """Variance-exploding process, `alpha = 1`, `sigma_t = sigma_min (sigma_max / sigma_min)^t`.
+
+    The network is given `sigma_t`.
+
+    Source: Song et al. 2021, appendix B; default noise levels from its CIFAR-10 experiments.
+
+    **Arguments:** `sigma_min`, `sigma_max`: noise levels at `t=0` and `t=1`.
+
+    **Raises:** `ValueError` unless `0 < sigma_min < sigma_max`.
+
+    >>> round(float(VE().sigma(0.5)), 4)
+    0.7071
+    """
+
+    sigma_min: float = 0.01
+    sigma_max: float = 50.0
+    t_min: float = 0.0
+    t_max: float = 1.0
+
+    def __check_init__(self):
+        check_number("sigma_min", self.sigma_min, minimum=0.0, exclusive=True)
+        check_number("sigma_max", self.sigma_max, minimum=self.sigma_min, exclusive=True)
+        _check_range(self.t_min, self.t_max, 0.0, 1.0)
+
+    def log_alpha(self, t: Time) -> Time:
+        return 0.0 * _host_float64(t)
+
+    def log_sigma(self, t: Time) -> Time:
+        return np.log(self.sigma_min) + _host_float64(t) * np.log(self.sigma_max / self.sigma_min)
+
+    def time_of_half_log_snr(self, half_log_snr: Time) -> Time:
+        return (-_host_float64(half_log_snr) - np.log(self.sigma_min)) / np.log(self.sigma_max / self.sigma_min)
+
+    def model_time(self, t: Time) -> Time:
+        return self.sigma(t)
+
+
+class EDM(AbstractProcess):
+    """Variance-exploding process whose time is the noise level itself, `alpha = 1`, `sigma_t = t`.
+
+    Source: Karras et al. 2022, table 1 (column "Ours").
+
+    **Arguments:** `t_min`, `t_max`: the smallest and largest noise level.
+
+    **Raises:** `ValueError` unless `0 < t_min < t_max`.
+
+    >>> float(EDM().half_log_snr(1.0))
+    0.0
+    """
+
+    t_min: float = 0.002
+    t_max: float = 80.0
+
+    def __check_init__(self):
+        check_number("t_min", self.t_min, minimum=0.0, exclusive=True)
+        _check_range(self.t_min, self.t_max, 0.0, np.inf)
+
+    def log_alpha(self, t: Time) -> Time:
+        return 0.0 * _host_float64(t)
+
+    def log_sigma(self, t: Time) -> Time:
+        return namespace(t).log(_host_float64(t))
+
+    def time_of_half_log_snr(self, half_log_snr: Time) -> Time:
+        return namespace(half_log_snr).exp(-_host_float64(half_log_snr))
+
+
+class FlowMatching(AbstractProcess):
+    """Straight paths between data and noise, `alpha = 1 - u`, `sigma = u`, `u = k t / (1 + (k - 1) t)` with shift `k`.
+
+    Also known as rectified flow, or conditional optimal-transport paths; the network is given `u`. The default `t_max`
+    is a little under 1 so that the half log-SNR is finite on every grid; `t_max=1` works with grids over time.
+
+    Source: Lipman et al. 2023, section 4; the shift of Esser et al. 2024, section 5.3.2.
+
+    **Arguments:** `shift`: the factor `k`; `t_min`, `t_max`: the range of sampling.
+
+    **Raises:** `ValueError` when `shift` is not positive or the times are not ordered in `(0, 1]`.
+
+    >>> process = FlowMatching(shift=3.0)
+    >>> round(float(process.alpha(0.5) + process.sigma(0.5)), 6), round(float(process.sigma(0.5)), 6)
+    (1.0, 0.75)
+    """
+
+    shift: float = 1.0
+    t_min: float = 1e-3
+    t_max: float = 0.999
+
+    def __check_init__(self):
+        check_number("shift", self.shift, minimum=0.0, exclusive=True)
+        check_number("t_min", self.t_min, minimum=0.0, exclusive=True)
+        _check_range(self.t_min, self.t_max, 0.0, 1.0)
+
+    def sigma(self, t: Time) -> Time:
+        t = _host_float64(t)
+        return self.shift * t / (1.0 + (self.shift - 1.0) * t)
+
+    def alpha(self, t: Time) -> Time:
+        t = _host_float64(t)
+        return (1.0 - t) / (1.0 + (self.shift - 1.0) * t)
+
+    def log_alpha(self, t: Time) -> Time:
+        with np.errstate(divide="ignore"):
+            return namespace(t).log(self.alpha(t))
+
+    def log_sigma(self, t: Time) -> Time:
+        return namespace(t).log(self.sigma(t))
+
+    def time_of_half_log_snr(self, half_log_snr: Time) -> Time:
+        odds = namespace(half_log_snr).exp(-_host_float64(half_log_snr))
+        return odds / (self.shift + odds)
+
+    def model_time(self, t: Time) -> Time:
+        return self.sigma(t)

@@ -1,0 +1,289 @@
+"""`sample`: draw from a diffusion model. The problem, the verb and the solution."""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ..core import Result, check_array, check_instance, check_integer, check_key, check_number, raise_if_failed
+from ..interop import like
+from ._denoise import AbstractGuidance, ClassifierFree, ClassifierGuidance, Denoiser, as_values
+from ._method import AbstractPlanned, AbstractSampler
+from ._plan import Plan, run_eager, run_scanned, sample_noise
+from ._prediction import AbstractPrediction, Epsilon
+from ._process import AbstractProcess
+
+
+class Sampling(eqx.Module):
+    """The problem of drawing from a diffusion model.
+
+    **Arguments:**
+
+    - `model`: callable `(x, time)`, or `(x, time, condition)` when there is a condition, on a batch `x` of shape
+      `(batch, *shape)` and the scalar `process.model_time(t)`; returns the shape of `x`. A JAX function or Equinox
+      module, or, outside of `jit`, a network of any other framework (see `sample`).
+    - `process`: the forward process that the model was trained on.
+    - `shape`: shape of one sample.
+    - `prediction`: what the model predicts.
+    - `condition`: given to the model at every call, a pytree whose leaves have a leading axis of 1 or of the batch.
+    - `guidance`: `ClassifierFree(...)`, `ClassifierGuidance(...)` or `None`.
+    - `corrector`: callable `(x_0, time) -> x_0` applied to every data prediction, such as `DynamicThreshold()`.
+    - `start`: the time to start from; `t_max` by default. With `x_T` at that time this is image-to-image sampling.
+
+    **Raises:** `TypeError` or `ValueError` when an argument is not what it should be, or the prediction has no meaning
+    for the process.
+
+    >>> from perturbax import diffusion
+    >>> diffusion.Sampling(lambda x, t: x, diffusion.EDM(), shape=(2, 2), prediction=diffusion.Data()).shape
+    (2, 2)
+    """
+
+    model: Callable
+    process: AbstractProcess
+    shape: tuple[int, ...] = eqx.field(converter=lambda shape: _settle_shape(shape))
+    prediction: AbstractPrediction = Epsilon()
+    condition: Any = None
+    guidance: AbstractGuidance | None = None
+    corrector: Callable | None = None
+    start: float | None = None
+
+    def __check_init__(self):
+        if not callable(self.model):
+            raise TypeError(f"model must be callable as model(x, time), got {type(self.model).__name__}")
+        check_instance("process", self.process, AbstractProcess, "a process such as VPLinear()")
+        check_instance("prediction", self.prediction, AbstractPrediction, "a prediction type such as Epsilon()")
+        self.prediction.check(self.process)
+        if self.guidance is not None:
+            check_instance(
+                "guidance", self.guidance, AbstractGuidance, "ClassifierFree(...) or ClassifierGuidance(...)"
+            )
+            check_number("guidance.scale", self.guidance.scale)
+            if isinstance(self.guidance, ClassifierFree):
+                self._check_unconditional(self.guidance)
+        if self.corrector is not None and not callable(self.corrector):
+            raise TypeError(f"corrector must be callable as corrector(x_0, time), got {type(self.corrector).__name__}")
+        if self.start is not None:
+            check_number("start", self.start, minimum=self.process.t_min, maximum=self.process.t_max)
+
+    def _check_unconditional(self, guidance: ClassifierFree) -> None:
+        if self.condition is None or guidance.unconditional is None:
+            raise ValueError("ClassifierFree guidance needs the problem's condition and its own unconditional input")
+        if jax.tree.structure(self.condition) != jax.tree.structure(guidance.unconditional):
+            raise ValueError("guidance.unconditional must be a pytree of the same structure as condition")
+
+
+class Samples(eqx.Module):
+    """What `sample` returns.
+
+    `x` has shape `(batch, *shape)`; `stats["evaluations"]` counts network calls (a guided call on a doubled batch is
+    one); `result` says how it went. With `trajectory=True`, `times` has the time, `states` the input and `previews` the
+    data prediction of every evaluation. For foreign arrays these are of the framework of `x_T`.
+    """
+
+    x: Any
+    result: Result
+    stats: dict[str, Any]
+    times: Float[np.ndarray, " evaluations"] | None = None
+    states: Any = None
+    previews: Any = None
+
+
+def plan(method: AbstractPlanned, process: AbstractProcess, start: float | None = None) -> Plan:
+    """Compile a sampler for a process: the float64 table that `sample` runs, to look at or to run elsewhere.
+
+    **Arguments:** `method`: a sampler with a fixed number of steps; `process`; `start`: where sampling starts, `t_max`
+    by default.
+
+    **Returns:** a `Plan`.
+
+    **Raises:** `TypeError` for an adaptive method; `ValueError` when the grid does not fit the process.
+
+    >>> from perturbax import diffusion
+    >>> diffusion.plan(diffusion.DPMSolverPP(steps=10), diffusion.VPLinear()).evaluations
+    10
+    """
+    check_instance("method", method, AbstractPlanned, "a sampler with fixed steps (an adaptive one has no plan)")
+    check_instance("process", process, AbstractProcess, "a process such as VPLinear()")
+    return method.plan(process, start)
+
+
+def sample(
+    problem: Sampling,
+    method: AbstractSampler,
+    *,
+    key: Any = None,
+    num_samples: int = 1,
+    x_T: Any = None,
+    trajectory: bool = False,
+    callback: Callable | None = None,
+    sharding: jax.sharding.Sharding | None = None,
+    throw: bool = True,
+) -> Samples:
+    """Draw samples from a diffusion model.
+
+    The array type of `x_T` chooses the executor. A JAX array, or none, runs one compiled `lax.scan`; the model is then
+    a JAX function, and `jit`, `vmap` and `grad` go through. NumPy, torch and other arrays run a Python loop in their
+    own framework outside of `jit`; the model is then a function of such arrays. Both use the same coefficients, and
+    the same noise for the same `key`.
+
+    **Arguments:**
+
+    - `problem`: what to draw from.
+    - `method`: a sampler such as `DPMSolverPP(steps=20)`.
+    - `key`: JAX PRNG key; needed unless `x_T` is given and the method adds no noise. Sample `i` does not depend on how
+      many others are drawn.
+    - `num_samples`: how many, when `x_T` is not given; drawn in float32.
+    - `x_T`: the state to start from, shape `(batch, *problem.shape)`, floating.
+    - `trajectory`: keep every state and data prediction.
+    - `callback`: called as `callback(stage, time, state, data_prediction)` after every evaluation of a planned method.
+    - `sharding`: where to put the drawn start; batches may be sharded over devices along the leading axis.
+    - `throw`: raise when the solution is not successful; else look at `result`.
+
+    **Returns:** `Samples`.
+
+    **Raises:** `ValueError` or `TypeError` for arguments that do not fit; `SolverError` when the model gives a
+    non-finite output (with the stage and time) or an adaptive method runs out of evaluations.
+
+    >>> import jax
+    >>> from perturbax import diffusion
+    >>> process = diffusion.VPLinear()
+    >>> exact = lambda x, t: process.sigma(t) * x / (0.25 * process.alpha(t) ** 2 + process.sigma(t) ** 2)  # N(0, 1/4)
+    >>> problem = diffusion.Sampling(exact, process, shape=(2,))
+    >>> samples = diffusion.sample(problem, diffusion.DPMSolverPP(steps=20), key=jax.random.key(0), num_samples=1000)
+    >>> bool(abs(samples.x.std() - 0.5) < 0.03)
+    True
+    """
+    check_instance("problem", problem, Sampling, "a diffusion.Sampling problem")
+    check_instance("method", method, AbstractSampler, "a sampler such as DPMSolverPP()")
+    compiled = method.plan(problem.process, problem.start) if isinstance(method, AbstractPlanned) else None
+    start = compiled.start_time if compiled is not None else problem.start or problem.process.t_max
+    if key is not None:
+        check_key("key", key)
+    elif x_T is None or (compiled is not None and compiled.stochastic):
+        needed = "to draw the start x_T" if x_T is None else f"because {type(method).__name__} adds noise"
+        raise ValueError(f"key is needed {needed}: pass key=jax.random.key(0)")
+    if x_T is None:
+        batch = check_integer("num_samples", num_samples, minimum=1)
+        x_T = _draw_start(key, (batch, *problem.shape), float(problem.process.sigma(start)), sharding)
+    else:
+        x_T = _check_start(x_T, problem.shape)
+
+    foreign = not isinstance(x_T, jax.Array)
+    if compiled is None:
+        if foreign:
+            raise TypeError(
+                f"{type(method).__name__} needs a JAX model and x_T as a JAX array, got {type(x_T).__name__}"
+            )
+        denoiser, condition = _settle(problem, x_T, None)
+        outcome = method.solve(denoiser, problem.prediction, problem.process, x_T, start, condition)
+        return _finish(Samples(outcome.x, outcome.result, outcome.stats), method, throw, "")
+
+    rows = compiled.rows(problem.prediction)
+    denoiser, condition = _settle(problem, x_T, x_T if foreign else None)
+    keys = _path_keys(key, x_T.shape[0]) if compiled.stochastic else None
+    if foreign:
+
+        def draw(stage: int) -> Any:
+            return like(x_T, np.asarray(sample_noise(keys, stage, tuple(x_T.shape), jnp.float32)))
+
+        execution = run_eager(compiled, denoiser, rows, x_T, draw, condition, trajectory, callback)
+    else:
+        execution = run_scanned(compiled, denoiser, rows, x_T, keys, condition, trajectory, callback)
+    bad = execution.first_nonfinite
+    samples = Samples(
+        x=execution.x,
+        result=_result_of(bad, compiled.evaluations),
+        stats={"evaluations": compiled.evaluations},
+        times=compiled.times if trajectory else None,
+        states=execution.states,
+        previews=execution.previews,
+    )
+    return _finish(samples, method, throw, _where(bad, compiled))
+
+
+def _settle_shape(shape: Any) -> tuple[int, ...]:
+    if isinstance(shape, int) or not hasattr(shape, "__iter__"):
+        raise TypeError(f"shape must be a tuple of sizes such as (3, 32, 32), got {shape!r}")
+    return tuple(check_integer(f"shape[{i}]", size, minimum=1) for i, size in enumerate(shape))
+
+
+def _check_start(x_T: Any, shape: tuple[int, ...]) -> Any:
+    if isinstance(x_T, jax.Array | np.ndarray) or not hasattr(x_T, "shape"):
+        return check_array("x_T", x_T, shape=(None, *shape))
+    if tuple(x_T.shape)[1:] != shape or x_T.shape[0] == 0:
+        raise ValueError(f"x_T must have shape (batch, {', '.join(map(str, shape))}), got {tuple(x_T.shape)}")
+    if not np.isfinite(float(x_T.sum())):
+        raise ValueError("x_T must be finite")
+    return x_T
+
+
+@eqx.filter_jit
+def _start_noise(key: Any, shape: tuple[int, ...], std: Any) -> Float[Array, "batch ..."]:
+    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(shape[0]))
+    return std * sample_noise(keys, 0, shape, jnp.float32)
+
+
+def _draw_start(key: Any, shape: tuple[int, ...], std: float, sharding: Any) -> Float[Array, "batch ..."]:
+    noise = _start_noise(jax.random.fold_in(key, 0), shape, np.float32(std))
+    return noise if sharding is None else jax.device_put(noise, sharding)
+
+
+@eqx.filter_jit
+def _path_keys(key: Any, batch: int) -> Any:
+    path = jax.random.fold_in(key, 1)
+    return jax.vmap(lambda i: jax.random.fold_in(path, i))(jnp.arange(batch))
+
+
+def _settle(problem: Sampling, x_T: Any, foreign: Any) -> tuple[Denoiser, Any]:
+    """The denoiser and the condition with everything that may change as array values of the batch's size."""
+    guidance, condition = problem.guidance, problem.condition
+    batch = x_T.shape[0]
+    if isinstance(guidance, ClassifierGuidance) and foreign is not None:
+        raise TypeError("ClassifierGuidance differentiates the classifier and needs a JAX model and x_T as a JAX array")
+    if isinstance(guidance, ClassifierFree) and _is_one(guidance.scale):
+        guidance = None
+    if foreign is not None:
+        return Denoiser(problem.model, guidance, problem.corrector), condition
+    condition = _broadcast("condition", condition, batch)
+    if isinstance(guidance, ClassifierFree):
+        spread = _broadcast("guidance.unconditional", guidance.unconditional, batch)
+        guidance = ClassifierFree(guidance.scale, spread)
+    return Denoiser(problem.model, as_values(guidance, x_T.dtype), problem.corrector), condition
+
+
+def _is_one(scale: Any) -> bool:
+    return not isinstance(scale, jax.core.Tracer) and float(scale) == 1.0
+
+
+def _broadcast(name: str, tree: Any, batch: int) -> Any:
+    def spread(leaf: Any) -> Array:
+        leaf = jnp.asarray(leaf)
+        leaf = leaf[None] if leaf.ndim == 0 else leaf
+        if leaf.shape[0] not in (1, batch):
+            raise ValueError(f"{name} must have a leading axis of 1 or of the batch {batch}, got shape {leaf.shape}")
+        return jnp.broadcast_to(leaf, (batch, *leaf.shape[1:]))
+
+    return jax.tree.map(spread, tree)
+
+
+def _result_of(first_nonfinite: Any, stages: int) -> Result:
+    if isinstance(first_nonfinite, jax.Array):
+        return Result.where(first_nonfinite < stages, Result.nonfinite, Result.successful)
+    return Result.nonfinite if first_nonfinite < stages else Result.successful
+
+
+def _where(first_nonfinite: Any, compiled: Plan) -> str:
+    if isinstance(first_nonfinite, jax.core.Tracer) or int(first_nonfinite) >= compiled.evaluations:
+        return ""
+    stage = int(first_nonfinite)
+    return f" at stage {stage} of {compiled.evaluations} (time {compiled.times[stage]:.6g})"
+
+
+def _finish(samples: Samples, method: AbstractSampler, throw: bool, where: str) -> Samples:
+    if throw:
+        raise_if_failed(samples.result, f"{type(method).__name__}{where}")
+    return samples
