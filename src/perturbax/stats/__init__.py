@@ -1,5 +1,21 @@
 """Distributions whose answers are exact, and distances between samples with their sampling floors."""
 
+from ._frechet import frechet_distance as frechet_distance
+from ._frechet import frechet_distance_of_moments as frechet_distance_of_moments
 from ._gaussian_mixture import GaussianMixture as GaussianMixture
+from ._sampling_floor import Floor as Floor
+from ._sampling_floor import sampling_floor as sampling_floor
+from ._wasserstein import sinkhorn_wasserstein as sinkhorn_wasserstein
+from ._wasserstein import sliced_wasserstein as sliced_wasserstein
+from ._wasserstein import wasserstein as wasserstein
 
-__all__ = ["GaussianMixture"]
+__all__ = [
+    "Floor",
+    "GaussianMixture",
+    "frechet_distance",
+    "frechet_distance_of_moments",
+    "sampling_floor",
+    "sinkhorn_wasserstein",
+    "sliced_wasserstein",
+    "wasserstein",
+]
