@@ -18,6 +18,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+
 PRESETS = ("smoke", "small", "full")
 Scalar = str | int | float | bool
 
@@ -44,8 +46,8 @@ class Trial:
     'method=DDIM steps=10 seed=0'
     """
 
-    cell: Mapping[str, Scalar]
-    seed: int
+    cell: Mapping[str, Any]
+    seed: int | np.integer
 
     def __post_init__(self):
         if not isinstance(self.cell, Mapping):
@@ -81,10 +83,10 @@ class Bar:
     """
 
     name: str
-    measured: float
-    threshold: float
+    measured: float | int | np.number
+    threshold: float | int | np.number
     sense: Literal["<=", ">=", "in"]
-    upper: float | None = None
+    upper: float | int | np.number | None = None
     note: str = ""
 
     def __post_init__(self):

@@ -1,0 +1,98 @@
+"""The digest of a study's code: it follows imports to the files that matter, and ignores the rest."""
+
+import pytest
+
+from perturbax.studies import code_digest, imported_modules
+
+_FILES = {
+    "__init__.py": "from ._one import one as one\nfrom ._two import two as two\n",
+    "_one.py": "from ._shared import base\n\n\ndef one():\n    return base()\n",
+    "_two.py": "def two():\n    return 2\n",
+    "_shared.py": "def base():\n    return 1\n",
+    "study.py": (
+        '"""A study."""\n\nfrom mine import one\n\n\ndef run():\n    """Runs."""\n    return one()  # fast\n\n\n'
+        "def judge():\n    return 1\n\n\ndef plot():\n    return 2\n\n\nSTUDY = (run, judge, plot)\n"
+    ),
+}
+
+
+@pytest.fixture
+def package(tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for name, text in _FILES.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+def _digest(folder, **options):
+    return code_digest(folder / "study.py", "mine.study", str(folder.parent), **options)
+
+
+def _edit(folder, name, old, new):
+    text = (folder / name).read_text()
+    assert old in text
+    (folder / name).write_text(text.replace(old, new))
+
+
+def test_a_reexported_name_leads_to_the_files_behind_it_only(package):
+    modules = imported_modules(package / "study.py", "mine.study", str(package.parent))
+    assert modules == ("mine.study", "mine._one", "mine._shared")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import mine\n\nrun = mine.one",
+        "import mine as m\n\nrun = m.one()",
+        "from mine._one import one",
+        "from . import one",
+        "from ._one import *",
+    ],
+)
+def test_every_way_to_import_is_followed(package, line):
+    (package / "study.py").write_text(f"{line}\n")
+    modules = imported_modules(package / "study.py", "mine.study", str(package.parent))
+    assert {"mine._one", "mine._shared"} <= set(modules)
+    assert "mine._two" not in modules
+
+
+def test_a_package_that_is_passed_around_counts_whole(package):
+    (package / "study.py").write_text("import mine\n\nthings = [mine]\n")
+    modules = imported_modules(package / "study.py", "mine.study", str(package.parent))
+    assert {"mine", "mine._one", "mine._two", "mine._shared"} <= set(modules)
+
+
+def test_unrelated_files_comments_and_docstrings_change_nothing(package):
+    before = _digest(package)
+    _edit(package, "_two.py", "2", "3")
+    _edit(package, "study.py", "  # fast", "  # slow\n")
+    _edit(package, "study.py", '"""Runs."""', '"""Runs\n    well.\n    """')
+    _edit(package, "_one.py", "from", "# why\n\nfrom")
+    assert _digest(package) == before
+
+
+def test_an_edit_behind_an_import_changes_the_digest(package):
+    before = _digest(package)
+    _edit(package, "_shared.py", "return 1", "return 1.5")
+    assert _digest(package) != before
+
+
+def test_a_new_picture_keeps_the_trials_and_makes_the_record_stale(package):
+    whole, trials = _digest(package), _digest(package, trials_only=True)
+    _edit(package, "study.py", "return 2", "return 3")
+    assert _digest(package) != whole
+    assert _digest(package, trials_only=True) == trials
+
+
+def test_a_verdict_that_trials_use_is_part_of_the_trials(package):
+    _edit(package, "study.py", "return one()", "return one() + plot()")
+    trials = _digest(package, trials_only=True)
+    _edit(package, "study.py", "return 2", "return 3")
+    assert _digest(package, trials_only=True) != trials
+
+
+def test_a_file_that_is_no_python_is_told_with_its_line(package):
+    (package / "_one.py").write_text("def one(:\n")
+    with pytest.raises(ValueError, match=r"_one\.py.*line 1"):
+        _digest(package)
