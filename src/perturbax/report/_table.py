@@ -27,7 +27,7 @@ def systems_table() -> str:
             closest = _closest(bars)
             measured = f"{_cell(closest['name'])}: {number(closest['measured'])} (wanted {wanted(closest)})"
         else:
-            state, measured = ("built, not recorded", "") if status["built"] else ("", "")
+            state, measured = ("built, not recorded" if status["built"] else "planned"), ""
         cells = (str(system.number), _cell(system.title), f"[{paper}]({url})", f"`{system.verb}`", state, measured)
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
