@@ -8,6 +8,7 @@ traced or not, and then compute with JAX in its dtype.
 """
 
 import abc
+import functools
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -163,17 +164,26 @@ class VPCosine(_VariancePreserving):
         _check_range(self.t_min, self.t_max, 0.0, 1.0)
 
     @property
-    def _log_alpha_offset(self) -> float:
-        return float(np.log(np.cos(0.5 * np.pi * self.s / (1.0 + self.s))))
+    def _first_angle(self) -> float:
+        return 0.5 * np.pi * self.s / (1.0 + self.s)
 
     def log_alpha(self, t: Time) -> Time:
         xp, t = namespace(t), _host_float64(t)
-        return xp.log(xp.cos(0.5 * np.pi * (t + self.s) / (1.0 + self.s))) - self._log_alpha_offset
+        return xp.log(xp.cos(0.5 * np.pi * (t + self.s) / (1.0 + self.s)) / np.cos(self._first_angle))
+
+    def log_sigma(self, t: Time) -> Time:
+        # cos^2 a - cos^2 b = sin(b - a) sin(b + a): 1 - alpha^2 would lose its digits in float32 near the data.
+        xp, t = namespace(t), _host_float64(t)
+        angle = 0.5 * np.pi * t / (1.0 + self.s)
+        variance = xp.sin(angle) * xp.sin(angle + 2.0 * self._first_angle) / np.cos(self._first_angle) ** 2
+        return 0.5 * xp.log(variance)
 
     def time_of_half_log_snr(self, half_log_snr: Time) -> Time:
-        xp = namespace(half_log_snr)
-        log_alpha = _log_alpha_of_half_log_snr(_host_float64(half_log_snr))
-        angle = xp.arccos(xp.exp(log_alpha + self._log_alpha_offset))
+        xp, half_log_snr = namespace(half_log_snr), _host_float64(half_log_snr)
+        alpha = xp.exp(_log_alpha_of_half_log_snr(half_log_snr))
+        sigma = xp.exp(_log_alpha_of_half_log_snr(-half_log_snr))
+        a = self._first_angle
+        angle = xp.arctan2(xp.sqrt(sigma**2 + (alpha * np.sin(a)) ** 2), alpha * np.cos(a))
         return 2.0 * (1.0 + self.s) / np.pi * angle - self.s
 
 
@@ -199,7 +209,8 @@ class Discrete(_VariancePreserving):
     (999.0, 0.001)
     """
 
-    alphas_cumprod: Float[np.ndarray, " entries"]
+    # Static and hashable, so that times stay on the host in float64 when the process itself is passed through jit.
+    entries: tuple[float, ...] = eqx.field(static=True, repr=False)
     round_time: bool
     t_min: float
     t_max: float
@@ -208,6 +219,8 @@ class Discrete(_VariancePreserving):
 
     def __init__(self, alphas_cumprod: Any, round_time: bool = False):
         table = np.asarray(check_array("alphas_cumprod", alphas_cumprod, ndim=1), dtype=np.float64)
+        if not isinstance(round_time, bool):
+            raise TypeError(f"round_time must be True or False, got {round_time!r}")
         if table.size < 2 or np.any(np.diff(table) >= 0) or table[0] >= 1 or table[-1] <= 0:
             raise ValueError("alphas_cumprod must decrease strictly inside (0, 1) and have at least 2 entries")
         kept = int(np.sum(0.5 * (np.log(table) - np.log1p(-table)) >= self.lowest_half_log_snr))
@@ -216,32 +229,36 @@ class Discrete(_VariancePreserving):
                 "alphas_cumprod must have at least 2 entries with half log-SNR >= "
                 f"{self.lowest_half_log_snr}, got {kept}"
             )
-        self.alphas_cumprod = table
+        self.entries = tuple(table.tolist())
         self.round_time = round_time
         self.t_min = 1.0 / table.size
         self.t_max = kept / table.size
 
     @property
-    def _table(self) -> tuple[np.ndarray, Any]:
-        """Times and `log alpha` at the entries, extended by one linear extrapolation at either end."""
-        xp = namespace(self.alphas_cumprod)
-        entries = self.alphas_cumprod.shape[0]
-        log_alpha = 0.5 * xp.log(self.alphas_cumprod)
-        low, high = 2 * log_alpha[0] - log_alpha[1], 2 * log_alpha[-1] - log_alpha[-2]
-        return np.arange(entries + 2) / entries, xp.concatenate((low[None], log_alpha, high[None]))
+    def alphas_cumprod(self) -> Float[np.ndarray, " entries"]:
+        """The table that the process was made from."""
+        return np.asarray(self.entries)
 
     def log_alpha(self, t: Time) -> Time:
-        times, log_alpha = self._table
-        return namespace(t, log_alpha).interp(_host_float64(t), times, log_alpha)
+        times, log_alpha = _knots(self.entries)
+        return namespace(t).interp(_host_float64(t), times, log_alpha)
 
     def time_of_half_log_snr(self, half_log_snr: Time) -> Time:
-        times, log_alpha = self._table
+        times, log_alpha = _knots(self.entries)
         wanted = _log_alpha_of_half_log_snr(_host_float64(half_log_snr))
-        return namespace(wanted, log_alpha).interp(-wanted, -log_alpha, times)
+        return namespace(wanted).interp(-wanted, -log_alpha, times)
 
     def model_time(self, t: Time) -> Time:
-        index = self.alphas_cumprod.shape[0] * t - 1.0
+        index = len(self.entries) * t - 1.0
         return namespace(index).round(index) if self.round_time else index
+
+
+@functools.lru_cache(maxsize=16)
+def _knots(entries: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Times and `log alpha` at the entries, extended by one linear extrapolation at either end."""
+    log_alpha = 0.5 * np.log(np.asarray(entries))
+    low, high = 2 * log_alpha[0] - log_alpha[1], 2 * log_alpha[-1] - log_alpha[-2]
+    return np.arange(len(entries) + 2) / len(entries), np.concatenate(([low], log_alpha, [high]))
 
 
 class VE(AbstractProcess):
