@@ -5,7 +5,7 @@ from typing import Any
 import equinox as eqx
 import numpy as np
 
-from ..core import check_number
+from ..core import check_instance, check_number
 from ._process import AbstractProcess
 from ._trace import Node, Tracer
 
@@ -37,6 +37,12 @@ class Churn(eqx.Module):
         check_number("low", self.low, minimum=0.0)
         check_number("high", self.high, minimum=self.low, finite=False)
         check_number("noise_scale", self.noise_scale, minimum=0.0)
+
+
+def check_churn(churn: Any) -> None:
+    """Refuse anything that is neither a `Churn` nor `None`."""
+    if churn is not None:
+        check_instance("churn", churn, Churn, "None or Churn(...)")
 
 
 def stir(

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import equinox as eqx
 import numpy as np
 
-from ..core import check_array, check_choice, check_number
+from ..core import check_array, check_choice, check_instance, check_integer, check_number
 from ._process import AbstractProcess
 
 
@@ -28,6 +28,18 @@ class AbstractGrid(eqx.Module):
     def denoises(self) -> int:
         """Evaluations spent on the last step to `sigma = 0`: 1 or 0."""
         return int(self.final == "zero")
+
+    def begin(self, process: AbstractProcess, start: float | None = None) -> float:
+        """The first time of the grid: `start`, or the process's `t_max`.
+
+        **Raises:** `ValueError` when `start` lies outside the process or at its end.
+        """
+        if start is None:
+            return process.t_max
+        check_number("start", start, minimum=process.t_min, maximum=process.t_max)
+        if start == process.t_min:
+            raise ValueError(f"start must be larger than the process's t_min = {process.t_min:g}, got {start:g}")
+        return float(start)
 
     def end(self, process: AbstractProcess) -> float:
         """The last time of the grid."""
@@ -47,13 +59,13 @@ class AbstractGrid(eqx.Module):
         **Raises:** `ValueError` when `start` lies outside the process or the half log-SNR does not increase along the
         grid, naming the entry.
         """
-        start = process.t_max if start is None else start
-        check_number("start", start, minimum=process.t_min, maximum=process.t_max)
-        if start <= process.t_min:
-            raise ValueError(f"start must be larger than the process's t_min = {process.t_min}, got {start}")
-        times = np.asarray(self._interior(process, intervals, start, process.t_min), dtype=np.float64)
-        half_log_snr = np.asarray(process.half_log_snr(times))
-        fallen = np.flatnonzero(~(np.diff(half_log_snr) > 0))
+        check_instance("process", process, AbstractProcess, "a process such as VPLinear()")
+        intervals, start = check_integer("intervals", intervals, minimum=1), self.begin(process, start)
+        # What overflows here comes out non-finite and is refused by the check of the half log-SNR.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            times = np.asarray(self._interior(process, intervals, start, process.t_min), dtype=np.float64)
+            half_log_snr = np.asarray(process.half_log_snr(times))
+            fallen = np.flatnonzero(~(np.diff(half_log_snr) > 0))
         if fallen.size:
             i = int(fallen[0])
             raise ValueError(
@@ -163,8 +175,8 @@ class Explicit(AbstractGrid):
     **Arguments:** `at`: shape `(intervals + 1,)`, strictly decreasing, inside the process's range; `final`: as for
     `LogSNR`.
 
-    **Raises:** `ValueError` when the method needs another number of intervals, or the times leave the process's range
-    or do not decrease.
+    **Raises:** `ValueError` when the method needs another number of intervals, the times leave the process's range or
+    do not decrease, or sampling starts at another time than the first.
 
     >>> from perturbax.diffusion import EDM
     >>> Explicit([5.0, 2.0, 1.0]).times(EDM(), 2).tolist()
@@ -175,8 +187,15 @@ class Explicit(AbstractGrid):
     final: Literal["zero", "eps"]
 
     def __init__(self, at: Any, final: Literal["zero", "eps"] = "zero"):
-        self.at = tuple(float(t) for t in np.asarray(check_array("at", at, ndim=1)))
+        self.at = tuple(np.asarray(check_array("at", at, ndim=1), dtype=np.float64).tolist())
+        if len(self.at) < 2:
+            raise ValueError(f"at must have at least 2 times, got {len(self.at)}")
         self.final = final
+
+    def begin(self, process: AbstractProcess, start: float | None = None) -> float:
+        if start is not None and super().begin(process, start) != self.at[0]:
+            raise ValueError(f"start must be the first time of the Explicit grid, {self.at[0]:g}, got {start:g}")
+        return self.at[0]
 
     def end(self, process: AbstractProcess) -> float:
         return self.at[-1]

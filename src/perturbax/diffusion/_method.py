@@ -20,7 +20,7 @@ class Path(NamedTuple):
 
     process: AbstractProcess
     grid: AbstractGrid
-    start: float
+    start: float | None
     evaluations: int
 
     def nodes(self, intervals: int) -> list[Node]:
@@ -66,15 +66,14 @@ class AbstractPlanned(AbstractSampler):
 
     def plan(self, process: AbstractProcess, start: float | None = None) -> Plan:
         """Compile to a plan for a process; see `diffusion.plan`."""
-        first = process.t_max if start is None else start
         tracer = Tracer()
-        path = Path(process, self.grid, first, self.steps - self.grid.denoises)
+        path = Path(process, self.grid, start, self.steps - self.grid.denoises)
         # Steps that do not exist (an expansion where alpha is 0) come out non-finite and are refused by build_plan.
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             x = self.integrate(tracer.start, tracer, path)
         if self.grid.denoises:
             x = tracer.data(x, Node.at(process, self.grid.end(process)))
-        return build_plan(tracer.stages, x, process, tracer.stages[0].node.time)
+        return build_plan(tracer.stages, x, process, self.grid.begin(process, start))
 
 
 class AbstractUnplanned(AbstractSampler):

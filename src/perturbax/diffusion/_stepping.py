@@ -129,7 +129,8 @@ class Multistep(AbstractStepping):
             history = [*history, f][-3:]
             if i < warm:
                 inner = with_inner(path.process, s, t, INNER_RATIOS[order])
-                x, _ = singlestep(expansion, order, inner, x, f, solver.midpoint, evaluate)
+                # Always the midpoint weights: Taylor's would keep one more state beside the history.
+                x, _ = singlestep(expansion, order, inner, x, f, True, evaluate)
                 continue
             seen = nodes[max(0, i - 2) : i + 1]
             derivatives = backward_differences(seen, t, history, orders[i], 2.0 if self.third == "exact" else 1.0)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from ..core import Paper
 from . import _papers
-from ._churn import Churn, stir
+from ._churn import Churn, check_churn, stir
 from ._grid import AbstractGrid, Karras
 from ._method import AbstractPlanned, Path
 from ._trace import Tracer
@@ -39,6 +39,9 @@ class Euler(AbstractPlanned):
     grid: AbstractGrid = Karras()
 
     papers: ClassVar[tuple[Paper, ...]] = (_papers.EDM,)
+
+    def __check_init__(self):
+        check_churn(self.churn)
 
     def integrate(self, x: Any, evaluate: Tracer, path: Path) -> Any:
         nodes = path.nodes(path.evaluations)
