@@ -87,7 +87,8 @@ class ClassifierFree(AbstractGuidance):
 
     def raw(self, model: Callable, x: Any, model_time: Any, condition: Any) -> Any:
         join = (lambda a, b: jnp.concatenate((a, b))) if isinstance(x, jax.Array) else concatenate
-        both = model(join(x, x), model_time, jax.tree.map(join, condition, self.unconditional))
+        doubled = join(x, x)
+        both = _checked("model", model(doubled, model_time, jax.tree.map(join, condition, self.unconditional)), doubled)
         conditional, unconditional = both[: x.shape[0]], both[x.shape[0] :]
         return unconditional + self.scale * (conditional - unconditional)
 
@@ -114,7 +115,16 @@ class ClassifierGuidance(AbstractGuidance):
         return call_model(model, x, model_time, condition)
 
     def data(self, x: Any, data: Any, row: Row) -> Any:
-        gradient = jax.grad(lambda x: jnp.sum(self.log_prob(x, row.model_time)))(x)
+        def total(x: Any) -> Any:
+            log_prob = self.log_prob(x, row.model_time)
+            if jnp.shape(log_prob) != x.shape[:1]:
+                raise ValueError(
+                    f"guidance.log_prob must return one value for every sample, shape {x.shape[:1]}, "
+                    f"got {jnp.shape(log_prob)}"
+                )
+            return jnp.sum(log_prob)
+
+        gradient = jax.grad(total)(x)
         return data + self.scale * row.tilt * gradient
 
 
@@ -139,7 +149,7 @@ class Denoiser(eqx.Module):
         if self.guidance is not None:
             data = self.guidance.data(x, data, row)
         if self.corrector is not None:
-            data = self.corrector(data, row.time)
+            data = _checked("corrector", self.corrector(data, row.time), data)
         return _combine(row.from_data, x, data), data
 
     def _raw(self, x: Any, model_time: Any, condition: Any) -> Any:
@@ -147,9 +157,26 @@ class Denoiser(eqx.Module):
             raw = call_model(self.model, x, model_time, condition)
         else:
             raw = self.guidance.raw(self.model, x, model_time, condition)
-        if tuple(raw.shape) != tuple(x.shape):
-            raise ValueError(f"model must return the shape of its input, {tuple(x.shape)}, got {tuple(raw.shape)}")
-        return raw.astype(x.dtype) if isinstance(x, jax.Array) else raw
+        return _checked("model", raw, x)
+
+
+def _checked(name: str, output: Any, wanted: Any) -> Any:
+    """An output of the shape of its input, in its dtype."""
+    shape = tuple(wanted.shape)
+    if not hasattr(output, "shape") or not hasattr(output, "dtype"):
+        raise TypeError(f"{name} must return an array of shape {shape}, got {type(output).__name__}")
+    if tuple(output.shape) != shape:
+        raise ValueError(f"{name} must return the shape of its input, {shape}, got {tuple(output.shape)}")
+    if not is_floating(output.dtype):
+        raise TypeError(f"{name} must return floating numbers, got dtype {output.dtype}")
+    if output.dtype == wanted.dtype:
+        return output
+    return output.astype(wanted.dtype) if hasattr(output, "astype") else output.to(wanted.dtype)
+
+
+def is_floating(dtype: Any) -> bool:
+    """Whether a dtype of any framework holds real floating numbers: all of them have it in the name."""
+    return "float" in str(dtype)
 
 
 def _combine(pair: Any, x: Any, y: Any) -> Any:
@@ -163,4 +190,4 @@ def as_values(guidance: AbstractGuidance | None, dtype: Any) -> AbstractGuidance
     """The guidance with its scale as an array, so that another scale does not recompile."""
     if guidance is None:
         return None
-    return eqx.tree_at(lambda g: g.scale, guidance, np.asarray(guidance.scale, dtype))
+    return eqx.tree_at(lambda g: g.scale, guidance, jnp.asarray(guidance.scale, dtype))

@@ -86,7 +86,7 @@ class Expansion(eqx.Module):
             decay = t.alpha / s.alpha
             scale, variance = (1.0 + stochastic) * t.sigma, stochastic * xp.expm1(2.0 * h)
         noise = t.sigma * xp.sqrt(variance) if stochastic else 0.0
-        return Weights(decay, *(-scale * value for value in phis), noise)
+        return Weights(decay, -scale * phis[0], -scale * phis[1], -scale * phis[2], noise)
 
 
 def advance(weights: Weights, x: Any, f: Any, derivatives: Sequence[Any], midpoint: bool) -> Any:

@@ -175,7 +175,9 @@ def run_scanned(
     width = plan.mix.shape[1]
 
     def combine(mix: Array, draw: Array, registers: Array, index: Any) -> Array:
-        state = sum(mix[r] * registers[r] for r in range(width))
+        state = mix[0] * registers[0]
+        for r in range(1, width):
+            state = state + mix[r] * registers[r]
         return state if keys is None else state + draw * sample_noise(keys, index, x.shape, dtype)
 
     def stage(registers: Array, columns: Any):

@@ -7,12 +7,13 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from ..core import Result, check_array, check_instance, check_integer, check_key, check_number, raise_if_failed
 from ..interop import like
 from ._denoise import AbstractGuidance, ClassifierFree, ClassifierGuidance, Denoiser, as_values
-from ._method import AbstractPlanned, AbstractSampler
+from ._method import AbstractPlanned, AbstractSampler, AbstractUnplanned
 from ._plan import Plan, run_eager, run_scanned, sample_noise
 from ._prediction import AbstractPrediction, Epsilon
 from ._process import AbstractProcess
@@ -160,7 +161,7 @@ def sample(
     check_instance("problem", problem, Sampling, "a diffusion.Sampling problem")
     check_instance("method", method, AbstractSampler, "a sampler such as DPMSolverPP()")
     compiled = method.plan(problem.process, problem.start) if isinstance(method, AbstractPlanned) else None
-    start = compiled.start_time if compiled is not None else problem.start or problem.process.t_max
+    start = _start_time(problem) if compiled is None else compiled.start_time
     if key is not None:
         check_key("key", key)
     elif x_T is None or (compiled is not None and compiled.stochastic):
@@ -171,19 +172,26 @@ def sample(
         x_T = _draw_start(key, (batch, *problem.shape), float(problem.process.sigma(start)), sharding)
     else:
         x_T = _check_start(x_T, problem.shape)
+    if compiled is not None:
+        samples, where = _run_plan(problem, compiled, x_T, key, trajectory, callback)
+    else:
+        samples, where = _run_unplanned(problem, method, x_T, start), ""
+    if throw:
+        raise_if_failed(samples.result, f"{type(method).__name__}{where}")
+    return samples
 
+
+def _start_time(problem: Sampling) -> float:
+    return problem.process.t_max if problem.start is None else problem.start
+
+
+def _run_plan(
+    problem: Sampling, compiled: Plan, x_T: Any, key: Any, trajectory: bool, callback: Callable | None
+) -> tuple[Samples, str]:
+    """The samples, and where the model became non-finite in words."""
     foreign = not isinstance(x_T, jax.Array)
-    if compiled is None:
-        if foreign:
-            raise TypeError(
-                f"{type(method).__name__} needs a JAX model and x_T as a JAX array, got {type(x_T).__name__}"
-            )
-        denoiser, condition = _settle(problem, x_T, None)
-        outcome = method.solve(denoiser, problem.prediction, problem.process, x_T, start, condition)
-        return _finish(Samples(outcome.x, outcome.result, outcome.stats), method, throw, "")
-
     rows = compiled.rows(problem.prediction)
-    denoiser, condition = _settle(problem, x_T, x_T if foreign else None)
+    denoiser, condition = _settle(problem, x_T, foreign)
     keys = _path_keys(key, x_T.shape[0]) if compiled.stochastic else None
     if foreign:
 
@@ -193,16 +201,24 @@ def sample(
         execution = run_eager(compiled, denoiser, rows, x_T, draw, condition, trajectory, callback)
     else:
         execution = run_scanned(compiled, denoiser, rows, x_T, keys, condition, trajectory, callback)
-    bad = execution.first_nonfinite
     samples = Samples(
         x=execution.x,
-        result=_result_of(bad, compiled.evaluations),
+        result=_result_of(execution.first_nonfinite, compiled.evaluations),
         stats={"evaluations": compiled.evaluations},
         times=compiled.times if trajectory else None,
         states=execution.states,
         previews=execution.previews,
     )
-    return _finish(samples, method, throw, _where(bad, compiled))
+    return samples, _where(execution.first_nonfinite, compiled)
+
+
+def _run_unplanned(problem: Sampling, method: AbstractSampler, x_T: Any, start: float) -> Samples:
+    assert isinstance(method, AbstractUnplanned)
+    if not isinstance(x_T, jax.Array):
+        raise TypeError(f"{type(method).__name__} needs a JAX model and x_T as a JAX array, got {type(x_T).__name__}")
+    denoiser, condition = _settle(problem, x_T, foreign=False)
+    outcome = method.solve(denoiser, problem.prediction, problem.process, x_T, start, condition)
+    return Samples(outcome.x, outcome.result, outcome.stats)
 
 
 def _settle_shape(shape: Any) -> tuple[int, ...]:
@@ -238,15 +254,15 @@ def _path_keys(key: Any, batch: int) -> Any:
     return jax.vmap(lambda i: jax.random.fold_in(path, i))(jnp.arange(batch))
 
 
-def _settle(problem: Sampling, x_T: Any, foreign: Any) -> tuple[Denoiser, Any]:
+def _settle(problem: Sampling, x_T: Any, foreign: bool) -> tuple[Denoiser, Any]:
     """The denoiser and the condition with everything that may change as array values of the batch's size."""
     guidance, condition = problem.guidance, problem.condition
     batch = x_T.shape[0]
-    if isinstance(guidance, ClassifierGuidance) and foreign is not None:
+    if isinstance(guidance, ClassifierGuidance) and foreign:
         raise TypeError("ClassifierGuidance differentiates the classifier and needs a JAX model and x_T as a JAX array")
     if isinstance(guidance, ClassifierFree) and _is_one(guidance.scale):
         guidance = None
-    if foreign is not None:
+    if foreign:
         return Denoiser(problem.model, guidance, problem.corrector), condition
     condition = _broadcast("condition", condition, batch)
     if isinstance(guidance, ClassifierFree):
@@ -256,7 +272,7 @@ def _settle(problem: Sampling, x_T: Any, foreign: Any) -> tuple[Denoiser, Any]:
 
 
 def _is_one(scale: Any) -> bool:
-    return not isinstance(scale, jax.core.Tracer) and float(scale) == 1.0
+    return not isinstance(scale, Tracer) and float(scale) == 1.0
 
 
 def _broadcast(name: str, tree: Any, batch: int) -> Any:
@@ -277,13 +293,7 @@ def _result_of(first_nonfinite: Any, stages: int) -> Result:
 
 
 def _where(first_nonfinite: Any, compiled: Plan) -> str:
-    if isinstance(first_nonfinite, jax.core.Tracer) or int(first_nonfinite) >= compiled.evaluations:
+    if isinstance(first_nonfinite, Tracer) or int(first_nonfinite) >= compiled.evaluations:
         return ""
     stage = int(first_nonfinite)
     return f" at stage {stage} of {compiled.evaluations} (time {compiled.times[stage]:.6g})"
-
-
-def _finish(samples: Samples, method: AbstractSampler, throw: bool, where: str) -> Samples:
-    if throw:
-        raise_if_failed(samples.result, f"{type(method).__name__}{where}")
-    return samples

@@ -8,23 +8,23 @@ later a register, so that an executor keeps as few states in memory as the metho
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._process import AbstractProcess, Time
+from ._process import AbstractProcess
 
 
 class Node(NamedTuple):
-    """A point of the process: time, `alpha`, `sigma` and half log-SNR."""
+    """A point of the process: time, `alpha`, `sigma` and half log-SNR, NumPy float64 or traced scalars."""
 
-    time: Time
-    alpha: Time
-    sigma: Time
-    half_log_snr: Time
+    time: Any
+    alpha: Any
+    sigma: Any
+    half_log_snr: Any
 
     @staticmethod
-    def at(process: AbstractProcess, time: Time) -> "Node":
+    def at(process: AbstractProcess, time: Any) -> "Node":
         return Node(time, process.alpha(time), process.sigma(time), process.half_log_snr(time))
 
     @staticmethod
