@@ -1,0 +1,172 @@
+"""`perturbax tour`: one quick real result from every package, ending with the site."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+app = typer.Typer()
+
+
+@app.command()
+def tour(
+    out: Annotated[str, typer.Option(help="The folder for the site and the pictures.")] = "perturbax-tour",
+) -> None:
+    """Show one quick real result from every package, in about two minutes the first time."""
+    from perturbax import core
+
+    core.enable_compilation_cache()
+    folder = Path(out).expanduser().absolute()
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(20, "out must be a folder, this is a file", str(folder))
+    folder.mkdir(parents=True, exist_ok=True)
+    console = Console(highlight=False)
+    start = time.perf_counter()
+    for number, (packages, doing, stop) in enumerate(STOPS, start=1):
+        head = f"{number}/{len(STOPS)} {packages}"
+        before = time.perf_counter()
+        with console.status(f"{head}: {doing}"):
+            found = stop(folder)
+        seconds = f"({time.perf_counter() - before:.1f} s)"
+        console.print(Text.assemble((head, "bold"), f": {doing} ", (seconds, "dim")))
+        for line in found:
+            console.print(Text(f"    {line}"), soft_wrap=True)
+    console.print(f"\nAll in {time.perf_counter() - start:.0f} s. The site, to open in a browser:")
+    console.print(Text(str(folder / "index.html"), style="bold"), soft_wrap=True)
+
+
+def _data(folder: Path) -> list[str]:
+    from perturbax import data
+
+    card = data.digits().card
+    return [f"{card.n:,} handwritten digits of {' x '.join(map(str, card.shape))} pixels from {card.source}"]
+
+
+def _stats(folder: Path) -> list[str]:
+    import jax
+
+    from perturbax import data, stats
+
+    key, sample_key, floor_key = jax.random.split(jax.random.key(0), 3)
+    mixture, real = data.digits_mixture(), data.digits().flat
+
+    def distance(x: Any, y: Any) -> float:
+        return stats.sliced_wasserstein(x, y, key)
+
+    drawn = distance(mixture.sample(sample_key, 800), real[:800])
+    floor = stats.sampling_floor(distance, real, 800, floor_key)
+    return [
+        f"distance of its samples to real digits {drawn:.3f};"
+        f" of real digits to other real digits {floor.mean:.3f} ± {floor.std:.3f}"
+    ]
+
+
+def _core(folder: Path) -> list[str]:
+    import jax
+    import jax.numpy as jnp
+
+    from perturbax import data
+
+    denoiser = data.digits_denoiser()
+    real = jnp.asarray(data.digits().flat)
+    noise = jax.random.normal(jax.random.key(0), real.shape)
+    left = jnp.mean((denoiser(real + noise, 1.0, jnp.asarray(data.digits().labels)) - real) ** 2)
+    return [f"of noise with variance 1 on top of a digit, {100 * (1 - left):.0f} % is removed"]
+
+
+def _diffusion(folder: Path) -> list[str]:
+    import jax
+    import jax.numpy as jnp
+
+    from perturbax import data, diffusion
+
+    labels = jnp.arange(100) % 10
+    problem = diffusion.Sampling(
+        data.digits_denoiser(), diffusion.EDM(), shape=(64,), prediction=diffusion.Data(), condition=labels
+    )
+
+    def draw(method: Any) -> diffusion.Samples:
+        return diffusion.sample(problem, method, key=jax.random.key(0), num_samples=labels.size)
+
+    exact = draw(diffusion.DPMSolverPP(steps=200)).x
+    rows, lines = [("200 evaluations", exact)], []
+    for method in (diffusion.DDIM(steps=10), diffusion.DPMSolverPP(steps=10)):
+        samples = draw(method)
+        error = float(jnp.median(jnp.sqrt(jnp.mean((samples.x - exact) ** 2, axis=1))))
+        name = type(method).__name__
+        rows.append((f"{name}, {samples.stats['evaluations']}", samples.x))
+        lines.append(f"{name}, {samples.stats['evaluations']} evaluations: error {error:.3f}")
+    path = folder / "digits.png"
+    _strip(rows, path)
+    return [*lines, f"the same digits by both: {path}"]
+
+
+def _strip(rows: list[tuple[str, Any]], path: Path) -> None:
+    """A row of pictures for each method, of the same digits."""
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 0.95 * len(rows)), layout="constrained")
+    for axes, (name, x) in zip(figure.subplots(len(rows), 1), rows, strict=True):
+        axes.imshow(np.hstack(np.asarray(x[:12]).reshape(-1, 8, 8)), cmap="gray_r", vmin=-1, vmax=1)
+        axes.set_ylabel(name, rotation=0, ha="right", va="center")
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.spines[:].set_visible(False)
+    figure.savefig(path, dpi=110)
+
+
+def _interop(folder: Path) -> list[str]:
+    import jax
+    import numpy as np
+
+    from perturbax import diffusion
+
+    def model(x: Any, t: Any) -> Any:
+        return 0.5 * x
+
+    problem = diffusion.Sampling(model, diffusion.VPLinear(), shape=(16,))
+    start = np.asarray(jax.random.normal(jax.random.key(0), (8, 16)))
+    method = diffusion.DPMSolverPP(steps=20)
+    by_numpy = diffusion.sample(problem, method, x_T=start).x
+    by_jax = diffusion.sample(problem, method, x_T=jax.numpy.asarray(start)).x
+    return [f"JAX and {type(by_numpy).__module__} agree to {float(np.abs(by_numpy - np.asarray(by_jax)).max()):.0e}"]
+
+
+def _studies(folder: Path) -> list[str]:
+    from perturbax import studies
+
+    lines = []
+    for system in studies.systems():
+        if not system.built:
+            continue
+        run = studies.run_study(system.slug, "smoke", store=folder / "tour.sqlite", progress=False)
+        for failure in run.failures:
+            raise RuntimeError(f"study {system.slug}, {failure.trial.label}: {failure.error}")
+        lines.append(f"{system.slug}: {len(run.table)} trials; `perturbax study run {system.slug}` gives the verdict")
+    return lines or ["no study is built yet"]
+
+
+def _report(folder: Path) -> list[str]:
+    from perturbax import report
+
+    report.build(folder)
+    made = report.cards()
+    bars = [bar for card in made for bar in card.bars]
+    return [f"72 systems, {len(made)} measured, {sum(bar.met for bar in bars)} of {len(bars)} bars met"]
+
+
+Stop = tuple[str, str, Callable[[Path], list[str]]]
+STOPS: tuple[Stop, ...] = (
+    ("data", "real handwritten digits", _data),
+    ("stats", "a Gaussian mixture fitted to the digits", _stats),
+    ("core, nn", "a denoiser trained on the digits (kept in the cache)", _core),
+    ("diffusion", "two samplers on this denoiser at equal cost", _diffusion),
+    ("interop", "the same sampler on arrays of other libraries", _interop),
+    ("studies", "every study in its smallest form", _studies),
+    ("report", "the site of everything that was measured", _report),
+)
