@@ -1,17 +1,25 @@
 """What every package stands on: training, iteration, checks, precision, solutions, cache, methods and papers."""
 
+from ._archive import write_atomic as write_atomic
+from ._cache import cache_folder as cache_folder
+from ._cache import cache_size as cache_size
+from ._cache import cached as cached
+from ._cache import clear_cache as clear_cache
+from ._cache import enable_compilation_cache as enable_compilation_cache
 from ._check import check_array as check_array
 from ._check import check_choice as check_choice
 from ._check import check_instance as check_instance
 from ._check import check_integer as check_integer
 from ._check import check_key as check_key
 from ._check import check_number as check_number
+from ._digest import digest as digest
 from ._method import Method as Method
 from ._method import Paper as Paper
 from ._method import cite as cite
 from ._method import registered_methods as registered_methods
 from ._precision import float64 as float64
 from ._precision import precision as precision
+from ._progress import progress as progress
 from ._solution import Result as Result
 from ._solution import SolverError as SolverError
 from ._solution import raise_if_failed as raise_if_failed
@@ -21,6 +29,9 @@ __all__ = [
     "Paper",
     "Result",
     "SolverError",
+    "cache_folder",
+    "cache_size",
+    "cached",
     "check_array",
     "check_choice",
     "check_instance",
@@ -28,8 +39,13 @@ __all__ = [
     "check_key",
     "check_number",
     "cite",
+    "clear_cache",
+    "digest",
+    "enable_compilation_cache",
     "float64",
     "precision",
+    "progress",
     "raise_if_failed",
     "registered_methods",
+    "write_atomic",
 ]
