@@ -1,0 +1,131 @@
+"""What `--model` names: a callable of the user's, or a denoiser that perturbax brings.
+
+    module:callable      imported from sys.path or the current folder; called as model(x, time[, condition])
+    digits, mnist        the reference denoisers trained on these data (8 x 8 and 28 x 28 pictures)
+    digits-mixture       ten Gaussians fitted on the digits, whose denoiser is exact: no training
+
+A file of weights is not enough: it says nothing about the network that they belong to, and nothing is unpickled here.
+"""
+
+import hashlib
+import importlib
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+
+from perturbax import diffusion
+
+REFERENCES = ("digits", "digits-mixture", "mnist")
+_UNCONDITIONAL = -1
+_WEIGHTS = (".safetensors", ".npz", ".npy", ".pt", ".pth", ".ckpt", ".bin", ".gguf", ".onnx", ".h5", ".pkl", ".eqx")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network and what is known about it; `None` where the user must say.
+
+    `identity` changes when the code of a user's module changes, so that a run is not continued with another network.
+    """
+
+    call: Callable
+    identity: str
+    shape: tuple[int, ...] | None = None
+    process: str | None = None
+    prediction: str | None = None
+    unconditional: int | None = None
+    classes: int | None = None
+
+
+class ReferenceModel(eqx.Module):
+    """A denoiser `(x, sigma, label)` of `x_0 + sigma z` as the network of any process: `x / alpha` has that form."""
+
+    denoiser: Callable
+    process: diffusion.AbstractProcess
+
+    def __call__(self, x: Any, model_time: Any, label: Any = None) -> Any:
+        alpha, sigma = self._levels(model_time)
+        flat = (x / alpha).reshape(x.shape[0], -1)
+        return self.denoiser(flat, sigma / alpha, label).reshape(x.shape)
+
+    def _levels(self, model_time: Any) -> tuple[Any, Any]:
+        """`alpha` and `sigma` where the network is given `model_time`."""
+        process = self.process
+        if isinstance(process, diffusion.VE):
+            return 0.0 * model_time + 1.0, model_time
+        if isinstance(process, diffusion.FlowMatching):
+            return 1.0 - model_time, model_time
+        time = (
+            (model_time + 1.0) / process.alphas_cumprod.size if isinstance(process, diffusion.Discrete) else model_time
+        )
+        return process.alpha(time), process.sigma(time)
+
+
+class ExactDenoiser(eqx.Module):
+    """The denoiser of a Gaussian mixture, in the form of the trained ones."""
+
+    mixture: Any
+
+    def __call__(self, x: Any, sigma: Any, label: Any = None) -> Any:
+        return self.mixture.denoise(x, 1.0, sigma, label)
+
+
+def find_model(name: str) -> Model:
+    """The model that `--model` names. A reference denoiser is built on first use.
+
+    **Raises:** `ValueError` when there is no such module, attribute or reference, or it is a file or not callable.
+    """
+    if name in REFERENCES:
+        return _reference(name)
+    if Path(name).suffix.lower() in _WEIGHTS or Path(name).is_file():
+        raise ValueError(
+            f"--model {name} is a file: weights alone do not say which network they belong to. Write a function that "
+            "builds the network and loads them, and name it as module:callable"
+        )
+    module_name, separator, attribute = name.partition(":")
+    if not separator or not module_name or not attribute:
+        raise ValueError(f"--model must be module:callable or one of {', '.join(REFERENCES)}, got {name!r}")
+    module = _import(module_name, name)
+    target: Any = module
+    for part in attribute.split("."):
+        if not hasattr(target, part):
+            raise ValueError(f"--model {name}: module {module_name} has no {attribute}")
+        target = getattr(target, part)
+    if isinstance(target, type) or not callable(target):
+        kind = "a class; name an instance or a function" if isinstance(target, type) else f"a {type(target).__name__}"
+        raise ValueError(f"--model {name} must be callable as model(x, time), but {attribute} is {kind}")
+    return Model(target, f"{name} {_source_digest(module)}")
+
+
+def _import(module_name: str, name: str) -> Any:
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        return importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name and (module_name == error.name or module_name.startswith(f"{error.name}.")):
+            raise ValueError(f"--model {name}: there is no module {module_name} on sys.path or in {here}") from None
+        raise
+
+
+def _source_digest(module: Any) -> str:
+    path = inspect.getsourcefile(module) if hasattr(module, "__file__") else None
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16] if path else "built in"
+
+
+def _reference(name: str) -> Model:
+    from perturbax import data
+
+    if name == "digits-mixture":
+        denoiser: Callable = ExactDenoiser(data.digits_mixture())
+    elif name == "digits":
+        denoiser = data.digits_denoiser()
+    else:
+        denoiser = data.mnist_denoiser()
+    side = 28 if name == "mnist" else 8
+    return Model(denoiser, name, (side, side), "edm", "data", _UNCONDITIONAL, 10)

@@ -1,0 +1,217 @@
+"""`perturbax diffusion`: sample from a model of the user's or a reference model, and compare samplers on it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Fast samplers for diffusion models.")
+
+_Model = Annotated[
+    str | None,
+    typer.Option(
+        help="module:callable, called as model(x, time[, condition]); or digits, digits-mixture, mnist.",
+        show_default=False,
+    ),
+]
+_Process = Annotated[
+    str | None,
+    typer.Option(help="vp-linear (default), vp-cosine, discrete:TABLE.npy (of alphas_cumprod), ve, edm or flow."),
+]
+_ProcessOption = Annotated[
+    list[str] | None, typer.Option(metavar="NAME=VALUE", help="A parameter of the process, such as beta_max=15.")
+]
+_Prediction = Annotated[
+    str | None, typer.Option(help="What the model predicts: epsilon (default), data, velocity, score or flow.")
+]
+_Shape = Annotated[str | None, typer.Option(help="Shape of one sample, such as 3,32,32.")]
+_Condition = Annotated[
+    str | None, typer.Option(help="An .npy file with one row per sample, or integers such as 3 or 0,1,2; used in turn.")
+]
+_Unconditional = Annotated[str | None, typer.Option(help="The condition that stands for none; needed for guidance.")]
+_Guidance = Annotated[float, typer.Option(help="Scale of classifier-free guidance; 1 is none.")]
+_Threshold = Annotated[str, typer.Option(help="Correction of the data prediction: none, dynamic or clip.")]
+_Grid = Annotated[str | None, typer.Option(help="Where the steps are: logsnr, time, quadratic or karras.")]
+_Final = Annotated[
+    str | None, typer.Option(help="End with a step to noise zero, or at the smallest time: zero or eps.")
+]
+_Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the random numbers.")]
+_Framework = Annotated[str, typer.Option(help="Arrays that the model takes: jax (compiled), numpy or torch.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def sample(
+    model: _Model = None,
+    process: _Process = None,
+    process_option: _ProcessOption = None,
+    prediction: _Prediction = None,
+    shape: _Shape = None,
+    framework: _Framework = "jax",
+    method: Annotated[
+        str,
+        typer.Option(help="ddim, ddpm, dpm-solver, dpm-solver-pp, euler, heun, adaptive or runge-kutta."),
+    ] = "dpm-solver-pp",
+    nfe: Annotated[
+        int | None,
+        typer.Option(help="Network evaluations: 20, or an adaptive method's own budget.", show_default=False),
+    ] = None,
+    order: Annotated[int | None, typer.Option(help="Order of the solver.")] = None,
+    stepping: Annotated[str | None, typer.Option(help="multistep, singlestep or fixed.")] = None,
+    grid: _Grid = None,
+    final: _Final = None,
+    solver_type: Annotated[str | None, typer.Option(help="midpoint or taylor.")] = None,
+    stochastic: Annotated[
+        float | None, typer.Option(help="Noise level of the reverse SDE, from 0 (none) to 1.")
+    ] = None,
+    method_option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="Any other parameter of the method, such as eta=0.5 or third=exact."),
+    ] = None,
+    num_samples: Annotated[
+        int | None, typer.Option(min=1, help="How many; one per condition or start picture by default.")
+    ] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Samples at a time.")] = 64,
+    seed: _Seed = 0,
+    condition: _Condition = None,
+    unconditional: _Unconditional = None,
+    guidance: _Guidance = 1.0,
+    threshold: _Threshold = "none",
+    start: Annotated[float | None, typer.Option(help="Time to start from, for --init; the largest by default.")] = None,
+    init: Annotated[
+        Path | None, typer.Option(help="Image to image: an .npy file of pictures that are noised up to --start.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The .npz file to write.")] = Path("samples.npz"),
+    png: Annotated[Path | None, typer.Option(help="Also write the samples as one picture.")] = None,
+    resume: Annotated[
+        bool | None, typer.Option("--resume/--restart", help="Go on with an interrupted run, or begin it again.")
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Print the plan of the sampler and stop; needs no model.")
+    ] = False,
+    as_json: _Json = False,
+) -> None:
+    """Draw samples and write them to an .npz file with `x`, the conditions, the evaluations spent, and the settings.
+
+    A run that is interrupted keeps its finished batches in OUT.partial. Sample i depends on the seed and on i; with a
+    method that adds noise or chooses its steps, also on --batch.
+    """
+    from perturbax.core import enable_compilation_cache
+
+    from ._choices import build_method, parse_pairs
+    from ._model import REFERENCES
+    from ._sampling import draw, explain_plan
+    from ._task import build_task, check_start, settle_process
+
+    sampler = build_method(
+        method,
+        nfe=nfe,
+        order=order,
+        stepping=stepping,
+        grid=grid,
+        final=final,
+        solver_type=solver_type,
+        stochastic=stochastic,
+        settings=parse_pairs("--method-option", method_option or []),
+    )
+    if explain:
+        default = "edm" if model in REFERENCES else None
+        chosen = settle_process(process or default, process_option or [])
+        if start is not None:
+            check_start(start, chosen)
+        explain_plan(sampler, chosen, start, method, as_json)
+        return
+    if model is None:
+        raise ValueError("--model is needed: module:callable, digits, digits-mixture or mnist")
+    _check_writable("--out", out)
+    if png is not None:
+        _check_writable("--png", png)
+    enable_compilation_cache()
+    task = build_task(
+        model=model,
+        process=process,
+        process_option=process_option or [],
+        prediction=prediction,
+        shape=shape,
+        condition=condition,
+        unconditional=unconditional,
+        guidance=guidance,
+        threshold=threshold,
+        start=start,
+        init=init,
+        framework=framework,
+    )
+    if png is not None:
+        from ._pictures import tile_shape
+
+        tile_shape(task.shape)
+    count = num_samples or task.natural_count
+    draw(task, sampler, count, min(batch, count), seed, out, png, resume, as_json)
+
+
+@app.command()
+def compare(
+    model: _Model = None,
+    methods: Annotated[
+        str,
+        typer.Option(help="Methods, separated by commas, with options as in dpm-solver-pp:order=3:stepping=fixed."),
+    ] = "ddim,dpm-solver,dpm-solver-pp",
+    nfe: Annotated[str, typer.Option(help="Numbers of network evaluations, separated by commas.")] = "5,10,20",
+    process: _Process = None,
+    process_option: _ProcessOption = None,
+    prediction: _Prediction = None,
+    shape: _Shape = None,
+    framework: _Framework = "jax",
+    grid: _Grid = None,
+    final: _Final = None,
+    num_samples: Annotated[int, typer.Option(min=1, help="How many.")] = 64,
+    seed: _Seed = 0,
+    condition: _Condition = None,
+    unconditional: _Unconditional = None,
+    guidance: _Guidance = 1.0,
+    threshold: _Threshold = "none",
+    reference_nfe: Annotated[int, typer.Option(min=30, help="Evaluations of the reference solution.")] = 600,
+    out: Annotated[Path | None, typer.Option(help="Write a strip of pictures, a row per method.")] = None,
+    as_json: _Json = False,
+) -> None:
+    """Compare samplers from the same starts with a fine solution: the median over the samples of the RMS difference."""
+    from perturbax.core import enable_compilation_cache
+
+    from ._comparing import comparable, compare_methods
+    from ._task import build_task, parse_integers
+
+    if model is None:
+        raise ValueError("--model is needed: module:callable, digits, digits-mixture or mnist")
+    budgets = parse_integers("--nfe", nfe, minimum=1)
+    samplers = [[comparable(text, budget, grid, final) for budget in budgets] for text in methods.split(",")]
+    reference = comparable(
+        "dpm-solver-pp:order=3:stepping=fixed:solver_type=taylor:grid=logsnr", reference_nfe, None, final
+    )
+    if out is not None:
+        _check_writable("--out", out)
+    enable_compilation_cache()
+    task = build_task(
+        model=model,
+        process=process,
+        process_option=process_option or [],
+        prediction=prediction,
+        shape=shape,
+        condition=condition,
+        unconditional=unconditional,
+        guidance=guidance,
+        threshold=threshold,
+        start=None,
+        init=None,
+        framework=framework,
+    )
+    if out is not None:
+        from ._pictures import tile_shape
+
+        tile_shape(task.shape)
+    compare_methods(task, methods.split(","), samplers, budgets, reference, num_samples, seed, out, as_json)
+
+
+def _check_writable(option: str, path: Path) -> None:
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        what = "is a folder" if path.is_dir() else "lies in a folder that does not exist"
+        raise ValueError(f"{option} {path} {what}")
