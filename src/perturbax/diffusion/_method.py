@@ -29,11 +29,12 @@ class Path(NamedTuple):
 
 
 class Outcome(eqx.Module):
-    """What an adaptive method hands to the verb."""
+    """What an adaptive method hands to the verb; `time` is how far it came."""
 
     x: Any
     result: Result
     stats: dict[str, Any]
+    time: Any
 
 
 class AbstractSampler(Method):

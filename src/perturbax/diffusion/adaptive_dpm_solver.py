@@ -79,11 +79,15 @@ class AdaptiveDPMSolver(AbstractUnplanned):
     ) -> Outcome:
         settings = jnp.asarray([self.rtol, self.atol, self.first_step, self.safety], x.dtype)
         ends = jnp.asarray([process.half_log_snr(start), process.half_log_snr(process.t_min)], x.dtype)
-        x, accepted, rejected, result = _control(
+        x, accepted, rejected, result, time = _control(
             self.order, self.data, self.max_evaluations, settings, ends, denoiser, prediction, process, x, condition
         )
         stats = {"evaluations": self.order * (accepted + rejected), "accepted": accepted, "rejected": rejected}
-        return Outcome(x, result, stats)
+        return Outcome(x, result, stats, time)
+
+
+# A step that is this share of the whole way and still gives NaN or infinity will not be mended by a shorter one.
+_SHORTEST = 1e-4
 
 
 class _Network(eqx.Module):
@@ -118,7 +122,7 @@ def _control(
     process: AbstractProcess,
     x: Any,
     condition: Any,
-) -> tuple[Any, Any, Any, Result]:
+) -> tuple[Any, Any, Any, Result, Any]:
     rtol, atol, first_step, safety = settings
     first, last = ends
     expansion = Expansion(data)
@@ -137,18 +141,20 @@ def _control(
         return advance(expansion.weights(s, t), x, f, derivatives, True), high
 
     def open_(state: Any) -> Any:
-        x, _, position, _, accepted, rejected = state
+        _, _, position, _, accepted, rejected, lost = state
         spent = order * (accepted + rejected)
-        return (last - position > 1e-5) & (spent + order <= max_evaluations) & jnp.all(jnp.isfinite(x))
+        return (last - position > 1e-5) & (spent + order <= max_evaluations) & ~lost
 
     def step(state: Any) -> Any:
-        x, previous, position, h, accepted, rejected = state
+        x, previous, position, h, accepted, rejected, _ = state
         low, high = attempt(x, node(position), node(position + h))
         scale = jnp.maximum(atol, rtol * jnp.maximum(jnp.abs(low), jnp.abs(previous)))
         error = jnp.max(jnp.sqrt(jnp.mean(((high - low) / scale).reshape(x.shape[0], -1) ** 2, axis=1)))
         good = error <= 1.0
         position = jnp.where(good, position + h, position)
-        # A non-finite error halves the step until the budget is spent; an exact zero is held off.
+        # A non-finite error halves the step, for a shorter one may stay where the model is finite; an exact zero is
+        # held off.
+        lost = ~jnp.isfinite(error) & (h < _SHORTEST * (last - first))
         growth = jnp.where(jnp.isfinite(error), jnp.maximum(error, 1e-10) ** (-1.0 / order), 0.5)
         return (
             jnp.where(good, high, x),
@@ -157,14 +163,16 @@ def _control(
             jnp.minimum(safety * h * growth, last - position),
             accepted + good,
             rejected + ~good,
+            lost,
         )
 
     zero = jnp.asarray(0, jnp.int32)
     h = jnp.minimum(first_step, last - first)
-    x, _, position, _, accepted, rejected = jax.lax.while_loop(open_, step, (x, x, first, h, zero, zero))
+    state = (x, x, first, h, zero, zero, jnp.asarray(False))
+    x, _, position, _, accepted, rejected, lost = jax.lax.while_loop(open_, step, state)
     result = Result.where(
-        jnp.all(jnp.isfinite(x)),
-        Result.where(last - position > 1e-5, Result.max_evaluations, Result.successful),
+        lost,
         Result.nonfinite,
+        Result.where(last - position > 1e-5, Result.max_evaluations, Result.successful),
     )
-    return x, accepted, rejected, result
+    return x, accepted, rejected, result, process.time_of_half_log_snr(position)
