@@ -28,7 +28,7 @@ def test_a_local_cluster_gives_the_same_table(study, store, reference, log, back
     run = run_study(study, backend=backend, jobs=2, store=store)
     assert (run.new, run.reused, run.met) == (12, 0, True)
     pd.testing.assert_frame_equal(_table(run), reference, check_exact=True)
-    again = run_study(study, backend=backend, jobs=2, store=store)
+    again = run_study(run.study, backend=backend, jobs=2, store=store)
     assert (again.new, again.reused) == (0, 12)
 
 

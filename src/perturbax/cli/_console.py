@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -14,14 +15,16 @@ def print_json(value: Any) -> None:
     print(json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False))
 
 
-def print_table(title: str, columns: dict[str, str], rows: list[list[str | Text]], caption: str | None = None) -> None:
+def print_table(
+    title: str, columns: Mapping[str, str], rows: Iterable[Sequence[str | Text]], caption: str | None = None
+) -> None:
     """Prints a table. `columns` maps a heading to "left", "right" or "fold" (the column that gives way)."""
     table = Table(title=title, title_justify="left", title_style="bold", caption=caption, caption_justify="left")
     for name, manner in columns.items():
         if manner == "fold":
             table.add_column(name, overflow="fold", ratio=1)
         else:
-            table.add_column(name, justify=manner, no_wrap=True)
+            table.add_column(name, justify="right" if manner == "right" else "left", no_wrap=True)
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
     # Without a terminal a table is read by other programs or in a log: no width to fold it to.

@@ -9,6 +9,8 @@ import typer
 from ._console import note, print_json, print_table, verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from perturbax.studies import StudyRun
 
 app = typer.Typer(no_args_is_help=True, help="Check a published claim: list, show, run and record studies.")
@@ -95,13 +97,16 @@ def run(
     as_json: _Json = False,
 ) -> None:
     """Run the trials that are not in the store yet, then judge. Exit 0: all bars met, 3: a bar missed, 1: an error."""
-    runs = _run_all(studies, preset, seeds, backend, jobs, store, retry, as_json)
-    pictures = [_picture(done) if not done.failures else None for done in runs]
-    if as_json:
-        print_json([_summary(done, picture) for done, picture in zip(runs, pictures, strict=True)])
-    else:
-        for done, picture in zip(runs, pictures, strict=True):
+    runs: list[StudyRun] = []
+    summaries = []
+    for done in _runs(studies, preset, seeds, backend, jobs, store, retry, as_json):
+        picture = None if done.failures else _picture(done)
+        runs.append(done)
+        summaries.append(_summary(done, picture))
+        if not as_json:
             _print_run(done, picture)
+    if as_json:
+        print_json(summaries)
     raise typer.Exit(_exit_code(runs))
 
 
@@ -125,13 +130,11 @@ def record(
 
     if preset == "smoke":
         raise ValueError("preset smoke gives no verdict and is not recorded; take small or full")
-    runs = _run_all(studies, preset, seeds, backend, jobs, store, retry, as_json)
+    runs: list[StudyRun] = []
     summaries = []
-    for done in runs:
-        summary: Path | None = None
-        picture: Path | None = None
-        if not done.failures:
-            summary, picture = record_study(done, out)
+    for done in _runs(studies, preset, seeds, backend, jobs, store, retry, as_json):
+        summary, picture = (None, None) if done.failures else record_study(done, out)
+        runs.append(done)
         summaries.append({**_summary(done, picture), "recorded": None if summary is None else str(summary)})
         if not as_json:
             _print_run(done, picture)
@@ -140,7 +143,7 @@ def record(
     raise typer.Exit(_exit_code(runs))
 
 
-def _run_all(
+def _runs(
     names: list[str],
     preset: str,
     seeds: int | None,
@@ -149,7 +152,8 @@ def _run_all(
     store: str | None,
     retry: bool,
     quiet: bool,
-) -> "list[StudyRun]":
+) -> "Iterator[StudyRun]":
+    """The studies' runs one after the other; all names are checked before the first begins."""
     from perturbax.core import enable_compilation_cache
     from perturbax.studies import BACKENDS, find_study, run_study
 
@@ -163,12 +167,9 @@ def _run_all(
             raise ValueError(f"preset of {name} must be one of {', '.join(presets)}, got {preset!r}")
     enable_compilation_cache()
     shown = False if quiet else None
-    return [
-        run_study(
-            name, preset, seeds=seeds, backend=backend, jobs=jobs, store=store, retry=retry, progress=shown
-        )
-        for name in names
-    ]  # fmt: skip
+    options = {"seeds": seeds, "backend": backend, "jobs": jobs, "store": store, "retry": retry, "progress": shown}
+    for name in names:
+        yield run_study(name, preset, **options)
 
 
 def _picture(done: "StudyRun") -> Path:

@@ -52,7 +52,7 @@ def _loky(tasks: Iterator[Task], jobs: int) -> _Outcomes:
     threads = max(1, joblib.cpu_count() // jobs)
     # A pool of one would run in this process: a crash of a trial would be a crash of the run.
     with joblib.parallel_config("loky", n_jobs=max(jobs, 2), inner_max_num_threads=threads):
-        parallel = joblib.Parallel(return_as="generator_unordered", pre_dispatch=jobs, batch_size=1)
+        parallel = _parallel(return_as="generator_unordered", pre_dispatch=jobs)
         outcomes = parallel(joblib.delayed(run_in_own_process)(task, threads, os.getpid()) for task in tasks)
         try:
             yield from outcomes
@@ -60,23 +60,28 @@ def _loky(tasks: Iterator[Task], jobs: int) -> _Outcomes:
             raise WorkerDied("a worker process ended in the middle of a trial") from error
 
 
+def _parallel(**options: Any) -> Any:
+    """Trials are long and unequal: they are handed out one at a time."""
+    return joblib.Parallel(**{"batch_size": 1, **options})
+
+
 def _dask(tasks: Iterator[Task], jobs: int) -> _Outcomes:
     try:
-        import dask
         import distributed
+        from dask.config import get as get_setting
     except ImportError as error:
         raise ImportError('backend "dask" needs the extra: pip install "perturbax[dask]"') from error
     try:
         client, ours = distributed.Client.current(), False
     except ValueError:
         # A cluster of the user is named by DASK_SCHEDULER_ADDRESS, which Dask reads itself.
-        if dask.config.get("scheduler-address", None):
+        if get_setting("scheduler-address", None):
             client, ours = distributed.Client(), True
         else:
             client, ours = distributed.Client(n_workers=jobs, threads_per_worker=1, dashboard_address=None), True
     try:
         with joblib.parallel_config("dask"):
-            parallel = joblib.Parallel(return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1)
+            parallel = _parallel(return_as="generator_unordered", pre_dispatch="n_jobs")
             yield from parallel(joblib.delayed(run_task)(task) for task in tasks)
     finally:
         if ours:
@@ -91,14 +96,12 @@ def _ray(tasks: Iterator[Task], jobs: int) -> _Outcomes:
         raise ImportError('backend "ray" needs the extra: pip install "perturbax[ray]"') from error
     ours = not ray.is_initialized()
     if ours:
-        options: dict[str, Any] = (
-            {} if os.environ.get("RAY_ADDRESS") else {"num_cpus": jobs, "include_dashboard": False}
-        )
-        ray.init(log_to_driver=False, runtime_env={"env_vars": {"PYTHONPATH": os.pathsep.join(sys.path)}}, **options)
+        local: dict[str, Any] = {"num_cpus": jobs, "include_dashboard": False}
+        ray.init(log_to_driver=False, **({} if os.environ.get("RAY_ADDRESS") else local))
     register_ray()
     try:
         # Ray's joblib backend returns no generator, so that the outcomes of one task per worker come together.
-        with joblib.parallel_config("ray", n_jobs=max(jobs, 2)), joblib.Parallel(batch_size=1) as parallel:
+        with joblib.parallel_config("ray", n_jobs=max(jobs, 2)), _parallel() as parallel:
             while round_ := list(itertools.islice(tasks, jobs)):
                 yield from parallel(joblib.delayed(run_task)(task) for task in round_)
     finally:

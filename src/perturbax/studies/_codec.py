@@ -38,7 +38,8 @@ def encode_record(record: Mapping[str, Any]) -> tuple[str, bytes | None]:
         raise ValueError(f"the arrays of a record must be <= {_MAX_ARRAY_BYTES} bytes together, got {size}")
     buffer = io.BytesIO()
     # Numbered names, because a record's own names may hold characters that a zip archive changes.
-    np.savez(buffer, names=np.array(list(arrays)), **{f"array_{i}": array for i, array in enumerate(arrays.values())})
+    numbered: dict[str, Any] = {f"array_{i}": array for i, array in enumerate(arrays.values())}
+    np.savez(buffer, names=np.array(list(arrays)), **numbered)
     return text, buffer.getvalue()
 
 

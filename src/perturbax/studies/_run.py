@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from ._backend import BACKENDS, WorkerDied, run_tasks, settle_jobs
 from ._code import code_digest
 from ._owner import owner_name
-from ._store import Store, StoredTrial
+from ._store import Store, StoredTrial, StoreError
 from ._study import Bar, Study, Trial
-from ._systems import StudySource, find_study
+from ._systems import StudySource, find_study, module_root, reference_of
 from ._worker import Outcome, Task
 
 if TYPE_CHECKING:
@@ -138,8 +138,7 @@ def _source(study: Study | str) -> StudySource:
         raise ValueError(
             f"the run function of study {study.slug!r} must be in a file, so that its code can be digested"
         )
-    root = Path(path).resolve().parents[module.__name__.count(".")]
-    return StudySource(study, "", str(root), module.__name__, Path(path).resolve())
+    return StudySource(study, reference_of(study, module), module_root(module), module.__name__, Path(path).resolve())
 
 
 def _grid(source: StudySource, preset: str, seeds: int | None) -> dict[str, Trial]:
@@ -171,6 +170,7 @@ class _Campaign:
     store: Store
     owner: str = field(default_factory=owner_name)
     held: set[str] = field(default_factory=set)
+    known: dict[str, StoredTrial] = field(default_factory=dict)
     new: int = 0
 
     @property
@@ -199,8 +199,8 @@ class _Campaign:
                     self.store.release(self.slug, self.held, self.owner)
 
     def _left(self) -> list[str]:
-        known = self.store.read(self.slug, self.grid)
-        return [hash_ for hash_ in self.grid if hash_ not in known]
+        self.known = self.store.read(self.slug, self.grid)
+        return [hash_ for hash_ in self.grid if hash_ not in self.known]
 
     def _pass(self, left: Sequence[str], backend: str, jobs: int, advance: Callable[[int], Any]) -> None:
         """Runs what can be claimed. What another runner holds is left for a later pass."""
@@ -227,7 +227,7 @@ class _Campaign:
             hash_ = waiting.popleft()
             trial = self.grid[hash_]
             self.held.add(hash_)
-            if self.store.claim(self.slug, hash_, trial.cell, trial.seed, self.owner, lease=_LEASE):
+            if self.store.claim(self.slug, hash_, trial.cell, int(trial.seed), self.owner, lease=_LEASE):
                 yield self._task(hash_)
             else:
                 self.held.discard(hash_)
@@ -247,8 +247,7 @@ class _Campaign:
     def result(self, preset: str) -> StudyRun:
         import pandas as pd
 
-        study = self.source.study
-        known = self.store.read(self.slug, self.grid)
+        study, known = self.source.study, self.known
         done = {hash_: known[hash_] for hash_ in self.grid if known[hash_].status == "done"}
         failures = tuple(
             Failure(trial, known[hash_].error or "") for hash_, trial in self.grid.items() if hash_ not in done
@@ -283,7 +282,9 @@ class _Heartbeat:
         while not self._stop.wait(_LEASE / 4):
             held = set(self._campaign.held)
             if held:
-                self._campaign.store.renew(self._campaign.slug, held, self._campaign.owner, lease=_LEASE)
+                # A server that does not answer now may do so at the next beat; if not, keeping a record will tell.
+                with contextlib.suppress(StoreError):
+                    self._campaign.store.renew(self._campaign.slug, held, self._campaign.owner, lease=_LEASE)
 
 
 def _row(trial: Trial, stored: StoredTrial) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import sqlalchemy as sa
+import sqlalchemy.exc
 
 from ._codec import checksum, decode_record
 from ._owner import is_dead
@@ -101,7 +102,7 @@ class Store:
                 {"connect_args": {"timeout": 60}} if url.get_backend_name() == "sqlite" else {"pool_pre_ping": True}
             )
             self._engine = sa.create_engine(url, **options)
-        except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError) as error:
+        except (sqlalchemy.exc.ArgumentError, sqlalchemy.exc.NoSuchModuleError, ImportError) as error:
             raise StoreError(f"store {self.name}: {_reason(error)}") from None
         with self._reported():
             self._prepare()
@@ -117,7 +118,7 @@ class Store:
                 raise StoreError(f"store {self.name}: is a database of something else (tables {sorted(present)[:5]})")
             try:
                 _metadata.create_all(self._engine)
-            except sa.exc.SQLAlchemyError:
+            except sqlalchemy.exc.SQLAlchemyError:
                 # Another runner may have made the table between the look and the make; anything else shows again below.
                 time.sleep(0.2)
         columns = {column["name"] for column in sa.inspect(self._engine).get_columns(_trials.name)}
@@ -132,7 +133,7 @@ class Store:
     def _reported(self) -> Iterator[None]:
         try:
             yield
-        except sa.exc.SQLAlchemyError as error:
+        except sqlalchemy.exc.SQLAlchemyError as error:
             raise StoreError(f"store {self.name}: {_reason(error)}") from error
 
     def claim(self, study: str, hash_: str, cell: Mapping[str, Any], seed: int, owner: str, *, lease: float) -> bool:
@@ -144,7 +145,7 @@ class Store:
                 with self._engine.begin() as connection:
                     connection.execute(_trials.insert().values(new))
                 return True
-            except sa.exc.IntegrityError:
+            except sqlalchemy.exc.IntegrityError:
                 pass
             with self._engine.connect() as connection:
                 held = connection.execute(
@@ -216,14 +217,13 @@ class Store:
     def _stored(self, row: Any) -> StoredTrial:
         record = None
         if row.status == "done":
+            place = f"store {self.name}: row {row.id} (study {row.study})"
             if row.record is None or row.checksum != checksum(row.record, row.arrays):
-                raise StoreError(
-                    f"store {self.name}: row {row.id} (study {row.study}) is damaged: its checksum is wrong"
-                )
+                raise StoreError(f"{place} is damaged: its checksum is wrong")
             try:
                 record = decode_record(row.record, row.arrays)
-            except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
-                raise StoreError(f"store {self.name}: row {row.id} (study {row.study}) is damaged: {error}") from None
+            except ValueError as error:
+                raise StoreError(f"{place} is damaged: {error}") from None
         return StoredTrial(row.hash, row.status, record, row.error, float(row.seconds or 0.0))
 
     def _end(self, study: str, hash_: str, owner: str, values: dict[str, Any]) -> bool:
@@ -255,7 +255,7 @@ def _settle(where: str | os.PathLike[str]) -> tuple[sa.URL, Path | None]:
         return sa.URL.create("sqlite", database=str(path)), path
     try:
         url = sa.make_url(text)
-    except (sa.exc.ArgumentError, ValueError):
+    except (sqlalchemy.exc.ArgumentError, ValueError):
         raise StoreError(
             "store must be a path or a database URL such as sqlite:///file.sqlite; it cannot be read"
         ) from None

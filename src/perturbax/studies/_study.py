@@ -107,10 +107,10 @@ class Bar:
     def met(self) -> bool:
         """Whether the measured value passes."""
         if self.sense == "<=":
-            return self.measured <= self.threshold
+            return bool(self.measured <= self.threshold)
         if self.sense == ">=":
-            return self.measured >= self.threshold
-        return self.upper is not None and self.threshold <= self.measured <= self.upper
+            return bool(self.measured >= self.threshold)
+        return self.upper is not None and bool(self.threshold <= self.measured <= self.upper)
 
     @property
     def wanted(self) -> str:

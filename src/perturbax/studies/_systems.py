@@ -1,5 +1,6 @@
 """The packaged table of the 72 systems, and how a study is found by its name."""
 
+import difflib
 import importlib
 import importlib.util
 import json
@@ -13,6 +14,7 @@ from types import ModuleType
 from ._study import Study
 
 _FOLDER = Path(__file__).parent
+_FROM_FILE = "_perturbax_study_"
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,22 @@ class StudySource:
     path: Path
 
 
+def module_root(module: ModuleType) -> str:
+    """The folder that a module's dotted name starts from."""
+    path = Path(module.__file__ or "").resolve()
+    return str(path.parents[module.__name__.count(".") + (path.name == "__init__.py")])
+
+
+def reference_of(study: Study, module: ModuleType) -> str:
+    """How `find_study` finds a study of a module again; "" when it cannot, as for a script that is running."""
+    names = [name for name, value in vars(module).items() if value is study]
+    if not names or module.__name__ == "__main__":
+        return ""
+    if module.__name__.startswith(_FROM_FILE):
+        return f"{module.__file__}:{names[0]}"
+    return f"{module.__name__}:{names[0]}"
+
+
 def find_study(reference: str, root: str | None = None) -> StudySource:
     """Loads a study by name.
 
@@ -83,11 +101,10 @@ def find_study(reference: str, root: str | None = None) -> StudySource:
     target, attribute = _split(reference)
     if target.endswith(".py"):
         module = _load_file(Path(target))
-        where = Path(target).resolve().parent
     elif ":" in reference:
-        module, where = _load_module(target, root)
+        module = _load_module(target, root)
     else:
-        module, where = _load_packaged(target), _FOLDER.parent.parent
+        module = _load_packaged(target)
     study = getattr(module, attribute, None)
     if study is None:
         raise ValueError(f"{reference}: the module has no {attribute}")
@@ -98,7 +115,7 @@ def find_study(reference: str, root: str | None = None) -> StudySource:
     path = Path(module.__file__).resolve()
     if target.endswith(".py"):
         reference = f"{path}:{attribute}"
-    return StudySource(study, reference, str(where), module.__name__, path)
+    return StudySource(study, reference, module_root(module), module.__name__, path)
 
 
 def _split(reference: str) -> tuple[str, str]:
@@ -107,8 +124,6 @@ def _split(reference: str) -> tuple[str, str]:
 
 
 def _load_packaged(slug: str) -> ModuleType:
-    import difflib
-
     by_slug = {system.slug: system for system in systems()}
     if slug not in by_slug:
         near = difflib.get_close_matches(slug, by_slug, n=3)
@@ -127,7 +142,7 @@ def _load_packaged(slug: str) -> ModuleType:
     return module
 
 
-def _load_module(name: str, root: str | None) -> tuple[ModuleType, Path]:
+def _load_module(name: str, root: str | None) -> ModuleType:
     if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", name):
         raise ValueError(f"{name!r} is not the name of a module")
     # A study of one's own lies in the folder that one works in, which a console script does not have on its path.
@@ -142,14 +157,14 @@ def _load_module(name: str, root: str | None) -> tuple[ModuleType, Path]:
         raise
     if module.__file__ is None:
         raise ValueError(f"{name!r} is a folder of modules, not a module with a study")
-    return module, Path(module.__file__).resolve().parents[name.count(".")]
+    return module
 
 
 def _load_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise ValueError(f"there is no file {str(path)!r}")
     path = path.resolve()
-    name = f"_perturbax_study_{re.sub(r'[^0-9A-Za-z]', '_', str(path))}"
+    name = f"{_FROM_FILE}{re.sub(r'[^0-9A-Za-z]', '_', str(path))}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)

@@ -64,7 +64,7 @@ def _run(study: Study, trial: Trial) -> Mapping[str, Any]:
 
     enable_compilation_cache()
     with precision(study.precision):
-        record = study.run(trial, trial_key(study, trial.seed))
+        record = study.run(trial, trial_key(study, int(trial.seed)))
         if isinstance(record, Mapping):
             record = jax.device_get(dict(record))
     clashes = sorted({"seed", *trial.cell} & set(record)) if isinstance(record, Mapping) else []
