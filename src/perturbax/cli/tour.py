@@ -112,7 +112,7 @@ def _strip(rows: list[tuple[str, Any]], path: Path) -> None:
 
     figure = Figure(figsize=(9, 0.95 * len(rows)), layout="constrained")
     for axes, (name, x) in zip(figure.subplots(len(rows), 1), rows, strict=True):
-        axes.imshow(np.hstack(np.asarray(x[:12]).reshape(-1, 8, 8)), cmap="gray_r", vmin=-1, vmax=1)
+        axes.imshow(np.hstack(list(np.asarray(x[:12]).reshape(-1, 8, 8))), cmap="gray_r", vmin=-1, vmax=1)
         axes.set_ylabel(name, rotation=0, ha="right", va="center")
         axes.set_xticks([])
         axes.set_yticks([])
