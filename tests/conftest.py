@@ -17,8 +17,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     # Not at the top of the module: jaxtyping's import hook is only in place once pytest is configured.
     from perturbax import core
 
-    if hasattr(core, "enable_compilation_cache"):
-        core.enable_compilation_cache()
+    core.enable_compilation_cache()
 
 
 @pytest.fixture(autouse=True)
