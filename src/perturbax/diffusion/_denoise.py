@@ -26,6 +26,7 @@ class Row(eqx.Module):
     model_time: Any
     direct: Any
     to_data: Any
+    to_noise: Any
     from_data: Any
     tilt: Any
 
@@ -46,6 +47,7 @@ def conversion_row(
         model_time=model_time,
         direct=xp.where(wants, to_data, to_noise),
         to_data=to_data,
+        to_noise=to_noise,
         from_data=xp.where(wants, pair(Data().data(alpha, sigma)), pair(Data().noise(alpha, sigma))),
         tilt=sigma**2 / alpha,
     )
@@ -139,17 +141,18 @@ class Denoiser(eqx.Module):
     guidance: AbstractGuidance | None
     corrector: Callable | None
 
-    def __call__(self, x: Any, row: Row, condition: Any) -> tuple[Any, Any]:
-        """The output that the stage asks for, and the data prediction it stands for."""
+    def __call__(self, x: Any, row: Row, condition: Any) -> tuple[Any, Any, Any]:
+        """The output that the stage asks for, the data prediction that it stands for, and the uncorrected noise."""
         raw = self._raw(x, row.model_time, condition)
+        noise = _combine(row.to_noise, x, raw)
         if self.corrector is None and not isinstance(self.guidance, ClassifierGuidance):
-            return _combine(row.direct, x, raw), _combine(row.to_data, x, raw)
+            return _combine(row.direct, x, raw), _combine(row.to_data, x, raw), noise
         data = _combine(row.to_data, x, raw)
         if self.guidance is not None:
             data = self.guidance.data(x, data, row)
         if self.corrector is not None:
             data = _checked("corrector", self.corrector(data, row.time), data)
-        return _combine(row.from_data, x, data), data
+        return _combine(row.from_data, x, data), data, noise
 
     def _raw(self, x: Any, model_time: Any, condition: Any) -> Any:
         if self.guidance is None:

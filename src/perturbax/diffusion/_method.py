@@ -74,7 +74,7 @@ class AbstractPlanned(AbstractSampler):
             x = self.integrate(tracer.start, tracer, path)
         if self.grid.denoises:
             x = tracer.data(x, Node.at(process, self.grid.end(process)))
-        return build_plan(tracer.stages, x, process, self.grid.begin(process, start))
+        return build_plan(tracer, [x], process, self.grid.begin(process, start))
 
 
 class AbstractUnplanned(AbstractSampler):

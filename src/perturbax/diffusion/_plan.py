@@ -2,11 +2,11 @@
 
 A plan holds `N` stages and a few registers, each the size of the state. Stage `k` forms a state from the registers,
 `x_k = sum_r mix[k, r] register_r + draw[k] z_k`, evaluates the network there, turns its output into the data or the
-noise prediction, and keeps what later stages need. Row `N` forms the result. One executor runs a plan with `lax.scan`
-in JAX; the other is a plain loop that uses `*` and `+` only and so runs on arrays of any framework.
+noise prediction, and keeps what later stages need. Rows `N`, `N + 1`, ... form the results. One executor runs a plan
+with `lax.scan` in JAX; the other is a plain loop that uses `*` and `+` only and so runs on arrays of any framework.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -16,13 +16,19 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from ._denoise import Denoiser, Row, conversion_row
+from ._door import all_finite
 from ._prediction import AbstractPrediction, prediction_named
 from ._process import AbstractProcess
-from ._trace import Combination, Stage, allocate
+from ._trace import Combination, Tracer, allocate
 
 
 class Plan(eqx.Module):
     """A sampler compiled for a process: one row per network evaluation.
+
+    The first `starts` registers hold what the sampler begins with. Stage `k` writes the state to register
+    `state_slot[k]`, the output to `output_slot[k]`, the uncorrected noise prediction to `noise_slot[k]` where a method
+    splits its evaluations, and `kept_mix[k] @ registers`, formed together with the state, to `kept_slot[k]`; a slot of
+    `registers` means that the value is not needed again.
 
     `evaluations` is the exact number of network evaluations, `registers` the number of states kept in memory. The
     arrays are NumPy float64 on the host; nothing here depends on the network.
@@ -34,10 +40,14 @@ class Plan(eqx.Module):
     sigmas: Float[np.ndarray, " stages"]
     orders: Int[np.ndarray, " stages"]
     predicts_data: Bool[np.ndarray, " stages"]
-    mix: Float[np.ndarray, "stages+1 registers"]
-    draw: Float[np.ndarray, " stages+1"]
+    mix: Float[np.ndarray, "rows registers"]
+    draw: Float[np.ndarray, " rows"]
     state_slot: Int[np.ndarray, " stages"]
     output_slot: Int[np.ndarray, " stages"]
+    noise_slot: Int[np.ndarray, "stages splits"]
+    kept_mix: Float[np.ndarray, "stages kept registers"]
+    kept_slot: Int[np.ndarray, "stages kept"]
+    starts: int
     start_time: float
     prior_std: float
 
@@ -52,6 +62,11 @@ class Plan(eqx.Module):
         return self.mix.shape[1]
 
     @property
+    def results(self) -> int:
+        """Number of states that the plan ends with."""
+        return self.mix.shape[0] - self.evaluations
+
+    @property
     def stochastic(self) -> bool:
         """Whether the sampler adds noise."""
         return bool(np.any(self.draw != 0))
@@ -64,12 +79,11 @@ class Plan(eqx.Module):
         ['stage', 'time', 'half', 'log-SNR']
         """
         lines = [f"{'stage':>5} {'time':>9} {'half log-SNR':>12} {'order':>5} {'output':>6}  state ="]
-        for k in range(self.evaluations + 1):
-            terms = [f"{c:+.6g} r{r}" for r, c in enumerate(self.mix[k]) if c != 0]
-            terms += [f"{self.draw[k]:+.6g} z"] if self.draw[k] != 0 else []
-            if k == self.evaluations:
+        for k in range(self.evaluations + self.results):
+            terms = [_in_words(self.mix[k])] + ([f"{self.draw[k]:+.6g} z"] if self.draw[k] != 0 else [])
+            if k >= self.evaluations:
                 lines.append(f"{'end':>5} {'':>9} {'':>12} {'':>5} {'':>6}  {' '.join(terms)}")
-                break
+                continue
             kept = [f"r{s} := {what}" for what, s in self._kept(k)]
             half_log_snr = np.log(self.alphas[k]) - np.log(self.sigmas[k]) if self.alphas[k] > 0 else -np.inf
             lines.append(
@@ -80,11 +94,15 @@ class Plan(eqx.Module):
         return "\n".join(lines)
 
     def _kept(self, k: int) -> list[tuple[str, int]]:
-        pairs = (("state", int(self.state_slot[k])), ("output", int(self.output_slot[k])))
-        return [(what, slot) for what, slot in pairs if slot < self.registers]
+        pairs = [("state", self.state_slot[k]), ("output", self.output_slot[k])]
+        pairs += [("noise", slot) for slot in self.noise_slot[k]]
+        pairs += [(f"({_in_words(mix)})", slot) for mix, slot in zip(self.kept_mix[k], self.kept_slot[k], strict=True)]
+        return [(what, int(slot)) for what, slot in pairs if slot < self.registers]
 
-    def rows(self, prediction: AbstractPrediction) -> Row:
+    def rows(self, prediction: AbstractPrediction, through: tuple[str, ...] = ("direct",)) -> Row:
         """The columns that a denoiser reads, for a network of the given prediction type.
+
+        **Arguments:** `prediction`: what the network gives; `through`: the columns that will be used.
 
         **Raises:** `ValueError` when a stage lies where the prediction says nothing about what the method needs
         (noise prediction at `alpha = 0`, for example).
@@ -93,7 +111,8 @@ class Plan(eqx.Module):
             rows = conversion_row(
                 prediction, self.times, self.model_times, self.alphas, self.sigmas, self.predicts_data
             )
-        lost = np.flatnonzero(~np.isfinite(rows.direct).all(axis=1))
+        used = [np.reshape(getattr(rows, name), (self.evaluations, -1)) for name in through]
+        lost = np.flatnonzero(~np.isfinite(np.concatenate(used, axis=1)).all(axis=1))
         if lost.size:
             k = int(lost[0])
             raise ValueError(
@@ -118,10 +137,15 @@ class Plan(eqx.Module):
         return Stepper(self, self.rows(prediction), corrector)
 
 
-def build_plan(stages: list[Stage], result: Combination, process: AbstractProcess, start_time: float) -> Plan:
+def _in_words(mix: np.ndarray) -> str:
+    return " ".join(f"{c:+.6g} r{r}" for r, c in enumerate(mix) if c != 0)
+
+
+def build_plan(tracer: Tracer, results: Sequence[Combination], process: AbstractProcess, start_time: float) -> Plan:
     """Assemble the plan of a traced algorithm."""
-    registers = allocate(stages, result)
-    lost = np.flatnonzero(~np.isfinite(registers.mix).all(axis=1))
+    stages = tracer.stages
+    registers = allocate(stages, tracer.finish(results), len(tracer.starts))
+    lost = np.flatnonzero(~(np.isfinite(registers.mix).all(axis=1) & np.isfinite(registers.draw)))
     if lost.size:
         raise ValueError(
             f"the step to stage {lost[0]} has no finite coefficients: the expansion of this method does not exist "
@@ -135,17 +159,16 @@ def build_plan(stages: list[Stage], result: Combination, process: AbstractProces
         sigmas=np.array([stage.node.sigma for stage in stages], dtype=np.float64),
         orders=np.array([stage.order for stage in stages], dtype=np.int32),
         predicts_data=np.array([stage.data for stage in stages], dtype=bool),
-        mix=registers.mix,
-        draw=registers.draw,
-        state_slot=registers.state_slot,
-        output_slot=registers.output_slot,
+        **registers._asdict(),
+        starts=len(tracer.starts),
         start_time=float(start_time),
         prior_std=float(process.sigma(start_time)),
     )
 
 
 class Execution(eqx.Module):
-    """What an executor hands back: the result, the first stage with a non-finite output (`N` if none), the path."""
+    """What an executor hands back: the result (a tuple when there are several), the first stage with a non-finite
+    output (`N` when only the result is not finite, `N + 1` when everything is), the path."""
 
     x: Any
     first_nonfinite: Any
@@ -163,7 +186,7 @@ def run_scanned(
     plan: Plan,
     denoiser: Denoiser,
     rows: Row,
-    x: Float[Array, "batch ..."],
+    x: Float[Array, "batch ..."] | tuple[Float[Array, "batch ..."], ...],
     keys: Any,
     condition: Any,
     trajectory: bool = False,
@@ -171,34 +194,48 @@ def run_scanned(
 ) -> Execution:
     """Run a plan with `lax.scan`. Coefficients, weights, conditions and keys are values: changing them does not
     recompile. `keys` is `None` for a deterministic plan."""
-    dtype = x.dtype
+    starts = x if isinstance(x, tuple) else (x,)
+    shape, dtype = starts[0].shape, starts[0].dtype
     width = plan.mix.shape[1]
 
-    def combine(mix: Array, draw: Array, registers: Array, index: Any) -> Array:
-        state = mix[0] * registers[0]
+    def mixed(mix: Array, registers: Array) -> Array:
+        total = mix[0] * registers[0]
         for r in range(1, width):
-            state = state + mix[r] * registers[r]
-        return state if keys is None else state + draw * sample_noise(keys, index, x.shape, dtype)
+            total = total + mix[r] * registers[r]
+        return total
+
+    def combine(mix: Array, draw: Array, registers: Array, index: Any) -> Array:
+        state = mixed(mix, registers)
+        return state if keys is None else state + draw * sample_noise(keys, index, shape, dtype)
 
     def stage(registers: Array, columns: Any):
-        index, row, mix, draw, state_slot, output_slot = columns
+        index, row, mix, draw, kept_mix, state_slot, output_slot, noise_slot, kept_slot = columns
         state = combine(mix, draw, registers, index)
-        output, preview = denoiser(state, row, condition)
-        registers = registers.at[state_slot].set(state, mode="drop")
-        registers = registers.at[output_slot].set(output, mode="drop")
+        kept = [mixed(kept_mix[i], registers) for i in range(kept_mix.shape[0])]
+        output, preview, noise = denoiser(state, row, condition)
+        writes = [(state_slot, state), (output_slot, output)]
+        writes += [(noise_slot[i], noise) for i in range(noise_slot.shape[0])]
+        writes += [(kept_slot[i], value) for i, value in enumerate(kept)]
+        for slot, value in writes:
+            registers = registers.at[slot].set(value, mode="drop")
         if callback is not None:
             jax.debug.callback(callback, index, row.time, state, preview, ordered=True)
-        return registers, (jnp.isfinite(jnp.sum(output)), (state, preview) if trajectory else None)
+        return registers, (jnp.all(jnp.isfinite(output)), (state, preview) if trajectory else None)
 
     stages = plan.times.shape[0]
-    table = jax.tree.map(lambda column: jnp.asarray(column, dtype), (rows, plan.mix[:-1], plan.draw[:-1]))
-    columns = (jnp.arange(stages), *table, jnp.asarray(plan.state_slot), jnp.asarray(plan.output_slot))
-    registers = jnp.zeros((width, *x.shape), dtype).at[0].set(x)
+    mix, draw = jnp.asarray(plan.mix, dtype), jnp.asarray(plan.draw, dtype)
+    table = jax.tree.map(lambda column: jnp.asarray(column, dtype), rows)
+    slots = jax.tree.map(jnp.asarray, (plan.state_slot, plan.output_slot, plan.noise_slot, plan.kept_slot))
+    columns = (jnp.arange(stages), table, mix[:stages], draw[:stages], jnp.asarray(plan.kept_mix, dtype), *slots)
+    registers = jnp.zeros((width, *shape), dtype)
+    for i, start in enumerate(starts):
+        registers = registers.at[i].set(start)
     registers, (finite, path) = jax.lax.scan(stage, registers, columns)
-    last = combine(jnp.asarray(plan.mix[-1], dtype), jnp.asarray(plan.draw[-1], dtype), registers, stages)
-    first_nonfinite = jnp.where(jnp.all(finite), stages, jnp.argmin(finite))
+    ends = [combine(mix[k], draw[k], registers, k) for k in range(stages, mix.shape[0])]
+    finite = jnp.append(finite, jnp.all(jnp.isfinite(jnp.stack(ends))))
+    first_nonfinite = jnp.where(jnp.all(finite), stages + 1, jnp.argmin(finite))
     states, previews = (None, None) if path is None else path
-    return Execution(last, first_nonfinite, states, previews)
+    return Execution(ends[0] if len(ends) == 1 else tuple(ends), first_nonfinite, states, previews)
 
 
 class Stepper:
@@ -224,28 +261,40 @@ class Stepper:
     def begin(self, x: Any, draw: Callable[[int], Any]) -> Any:
         """The state of the first evaluation."""
         self.stage = 0
-        self._registers = [x] + [None] * (self.plan.registers - 1)
-        return self._combine(draw)
+        starts = x if isinstance(x, tuple) else (x,)
+        self._registers = [*starts] + [None] * (self.plan.registers - len(starts))
+        return self._combine(self.stage, draw)
 
-    def advance(self, state: Any, output: Any, draw: Callable[[int], Any]) -> Any:
-        """The next state, or the result, given the prediction at the current one."""
+    def advance(self, state: Any, output: Any, noise: Any, draw: Callable[[int], Any]) -> Any:
+        """The next state, or the result (a tuple when there are several), given the predictions at the current one."""
         plan, k = self.plan, self.stage
-        for value, slot in ((state, plan.state_slot[k]), (output, plan.output_slot[k])):
+        writes = [(state, plan.state_slot[k]), (output, plan.output_slot[k])]
+        writes += [(noise, slot) for slot in plan.noise_slot[k]]
+        writes += [
+            (self._mixed(mix), slot)
+            for mix, slot in zip(plan.kept_mix[k], plan.kept_slot[k], strict=True)
+            if slot < plan.registers
+        ]
+        for value, slot in writes:
             if slot < plan.registers:
                 self._registers[slot] = value
         self.stage += 1
-        return self._combine(draw)
+        if self.stage < plan.evaluations:
+            return self._combine(self.stage, draw)
+        ends = [self._combine(self.stage + i, draw) for i in range(plan.results)]
+        return ends[0] if len(ends) == 1 else tuple(ends)
 
     def step(self, raw: Any, state: Any, draw: Callable[[int], Any]) -> tuple[Any, Any]:
         """`advance` with the raw output of a network that was called elsewhere; also gives its data prediction."""
-        output, data = Denoiser(lambda *_: raw, None, self._corrector)(state, self.row, None)
-        return self.advance(state, output, draw), data
+        output, data, noise = Denoiser(lambda *_: raw, None, self._corrector)(state, self.row, None)
+        return self.advance(state, output, noise, draw), data
 
-    def _combine(self, draw: Callable[[int], Any]) -> Any:
-        mix, noise = self.plan.mix[self.stage], self.plan.draw[self.stage]
+    def _combine(self, k: int, draw: Callable[[int], Any]) -> Any:
+        total = self._mixed(self.plan.mix[k])
+        return total if self.plan.draw[k] == 0 else total + float(self.plan.draw[k]) * draw(k)
+
+    def _mixed(self, mix: np.ndarray) -> Any:
         terms = [float(c) * self._registers[r] for r, c in enumerate(mix) if c != 0]
-        if noise != 0:
-            terms.append(float(noise) * draw(self.stage))
         total = terms[0]
         for term in terms[1:]:
             total = total + term
@@ -267,13 +316,14 @@ def run_eager(
     path: list[tuple[Any, Any]] = []
     state = stepper.begin(x, draw)
     for k in range(plan.evaluations):
-        output, preview = denoiser(state, stepper.row, condition)
-        if not np.isfinite(float(output.sum())):
+        output, preview, noise = denoiser(state, stepper.row, condition)
+        if not all_finite(output):
             return Execution(output, k)
         if callback is not None:
             callback(k, float(plan.times[k]), state, preview)
         if trajectory:
             path.append((state, preview))
-        state = stepper.advance(state, output, draw)
+        state = stepper.advance(state, output, noise, draw)
     states, previews = zip(*path, strict=True) if path else (None, None)
-    return Execution(state, plan.evaluations, states, previews)
+    ends = state if isinstance(state, tuple) else (state,)
+    return Execution(state, plan.evaluations + all(map(all_finite, ends)), states, previews)

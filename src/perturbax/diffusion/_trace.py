@@ -7,7 +7,7 @@ evaluation as a *stage* (the combination that is evaluated, and when), and at th
 later a register, so that an executor keeps as few states in memory as the method allows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,7 +34,7 @@ class Node(NamedTuple):
 
 
 class Value(NamedTuple):
-    """A state, output or noise by its kind and number; state -1 is the start."""
+    """A start, state, output, noise prediction, kept value or draw, by its kind and number."""
 
     kind: str
     index: int
@@ -74,21 +74,37 @@ class Combination:
 
 
 class Stage(NamedTuple):
-    """One network evaluation: `state = sum of terms`, then `output = data or noise prediction at (state, node)`."""
+    """One network evaluation: `state = sum of terms`, then the data or noise prediction at `(state, node)`.
+
+    `kept` are further values, formed together with the state. `splits`: the uncorrected noise prediction is an output
+    of its own.
+    """
 
     terms: dict[Value, float]
+    kept: dict[Value, dict[Value, float]]
     node: Node
     data: bool
+    splits: bool
     order: int
 
 
 class Tracer:
-    """Stands in for the network and the noise source while an algorithm is traced."""
+    """Stands in for the network and the noise source while an algorithm is traced.
 
-    def __init__(self):
+    `starts` are the states that the algorithm begins with, `start` is the first of them.
+    """
+
+    def __init__(self, starts: int = 1):
         self.stages: list[Stage] = []
-        self.start = Combination({Value("state", -1): 1.0})
+        self.starts = [Combination({Value("start", i): 1.0}) for i in range(starts)]
+        self._pending: dict[Value, dict[Value, float]] = {}
+        self._kept = 0
         self._noises = 0
+
+    @property
+    def start(self) -> Combination:
+        """The state that the algorithm begins with."""
+        return self.starts[0]
 
     def data(self, x: Combination, node: Node, order: int = 1) -> Combination:
         """The data prediction at `(x, node)`; `order` is the order of the step it serves, for the explanation."""
@@ -98,18 +114,46 @@ class Tracer:
         """The noise prediction at `(x, node)`."""
         return self._evaluate(x, node, False, order)
 
+    def split(self, x: Combination, node: Node, order: int = 1) -> tuple[Combination, Combination]:
+        """The data prediction after correction and the noise prediction before it, from one evaluation."""
+        data = self._evaluate(x, node, True, order, splits=True)
+        return data, Combination({Value("noise", len(self.stages) - 1): 1.0})
+
     def draw(self) -> Combination:
         """A fresh standard normal of the state's shape."""
         self._noises += 1
         return Combination({Value("draw", self._noises - 1): 1.0})
 
-    def _evaluate(self, x: Combination, node: Node, data: bool, order: int) -> Combination:
+    def keep(self, x: Combination) -> Combination:
+        """Make `x` a value of its own, as a velocity that is carried from step to step, and give it back.
+
+        Without this a recursion would be written out in all outputs so far, each of which takes a register.
+        """
+        value = Value("kept", self._kept)
+        self._kept += 1
+        self._pending[value] = self._spelled_out(x.terms)
+        x.terms = {value: 1.0}
+        return x
+
+    def finish(self, results: Sequence[Combination]) -> list[dict[Value, float]]:
+        """The terms of the results, in values that have registers."""
+        return [self._spelled_out(result.terms) for result in results]
+
+    def _evaluate(self, x: Combination, node: Node, data: bool, order: int, splits: bool = False) -> Combination:
         index = len(self.stages)
-        self.stages.append(Stage(dict(x.terms), node, data, order))
+        self.stages.append(Stage(self._spelled_out(x.terms), self._pending, node, data, splits, order))
+        self._pending = {}
         # From here on the evaluated state is a value of its own: whoever holds `x` now refers to it by name instead
         # of by its ingredients, so that those can be forgotten.
         x.terms = {Value("state", index): 1.0}
         return Combination({Value("output", index): 1.0})
+
+    def _spelled_out(self, terms: dict[Value, float]) -> dict[Value, float]:
+        """The terms with pending kept values, which have no register before the next stage, replaced by their own."""
+        total = Combination({})
+        for value, coefficient in terms.items():
+            total = total + coefficient * Combination(self._pending.get(value, {value: 1.0}))
+        return total.terms
 
 
 # Coefficients this much smaller than the largest of their stage are the rounding of an exact cancellation.
@@ -122,51 +166,80 @@ def _significant(terms: dict[Value, float]) -> dict[Value, float]:
 
 
 class Registers(NamedTuple):
-    """The table: `mix[k] @ registers + draw[k] * z_k` is the state of stage `k` (row `N`: the result)."""
+    """The table; see `Plan`. Slot `mix.shape[1]`, one past the end, means that the value is not kept."""
 
     mix: np.ndarray
     draw: np.ndarray
     state_slot: np.ndarray
     output_slot: np.ndarray
+    noise_slot: np.ndarray
+    kept_mix: np.ndarray
+    kept_slot: np.ndarray
 
 
-def allocate(stages: list[Stage], result: Combination) -> Registers:
+def allocate(stages: list[Stage], results: list[dict[Value, float]], starts: int) -> Registers:
     """Give every value that a later stage needs a register, by a linear scan over the stages.
 
-    Slot `mix.shape[1]` (one past the end) means "not kept".
-
-    **Raises:** `ValueError` when a stage uses two noises or a noise is used twice.
+    **Raises:** `ValueError` when a stage uses two noises, a noise is used twice, or a kept value has noise in it.
     """
-    rows = [_significant(terms) for terms in [*(stage.terms for stage in stages), result.terms]]
-    last_use = {value: k for k, row in enumerate(rows) for value in row}
-    draws = [[c for value, c in row.items() if value.kind == "draw"] for row in rows]
-    if any(len(row) > 1 for row in draws) or sum(map(len, draws)) > len({v for v in last_use if v.kind == "draw"}):
-        raise ValueError("a stage may use one noise and a noise may be used once: call draw() for each")
-
-    slots: dict[Value, int] = {Value("state", -1): 0}
-    free: list[int] = []
-    width = 1
-    filled: list[dict[int, float]] = []
-    kept: list[tuple[int, int]] = []
+    rows = [_significant(terms) for terms in [*(stage.terms for stage in stages), *results]]
+    kept = [{value: _significant(terms) for value, terms in stage.kept.items()} for stage in stages]
+    last_use: dict[Value, int] = {}
     for k, row in enumerate(rows):
-        filled.append({slots[value]: c for value, c in row.items() if value.kind != "draw"})
+        for terms in (row, *(kept[k].values() if k < len(kept) else ())):
+            last_use.update(dict.fromkeys(terms, min(k, len(stages))))
+    draws = [[c for value, c in row.items() if value.kind == "draw"] for row in rows]
+    noisy = any(value.kind == "draw" for stage in kept for terms in stage.values() for value in terms)
+    drawn = {value for value in last_use if value.kind == "draw"}
+    if noisy or any(len(row) > 1 for row in draws) or sum(map(len, draws)) > len(drawn):
+        raise ValueError("a stage may use one noise and a noise may be used once, in a state: call draw() for each")
+
+    slots = {Value("start", i): i for i in range(starts)}
+    free: list[int] = []
+    width = starts
+
+    def give(value: Value, k: int) -> int:
+        nonlocal width
+        if last_use.get(value, -1) <= k:
+            return -1
+        if not free:
+            free.append(width)
+            width += 1
+        slots[value] = free.pop()
+        return slots[value]
+
+    def read(terms: dict[Value, float]) -> dict[int, float]:
+        return {slots[value]: c for value, c in terms.items() if value.kind != "draw"}
+
+    read_kept: list[list[dict[int, float]]] = []
+    read_rows: list[dict[int, float]] = []
+    written: list[list[int]] = []
+    for k, stage in enumerate(stages):
+        read_rows.append(read(rows[k]))
+        read_kept.append([read(terms) for terms in kept[k].values()])
         for value in [value for value in slots if last_use.get(value, -1) <= k]:
             free.append(slots.pop(value))
-        here = []
-        for value in (Value("state", k), Value("output", k)):
-            if last_use.get(value, -1) > k:
-                if not free:
-                    free.append(width)
-                    width += 1
-                slots[value] = free.pop()
-                here.append(slots[value])
-            else:
-                here.append(-1)
-        kept.append((here[0], here[1]))
+        values = [Value("state", k), Value("output", k), Value("noise", k), *stage.kept]
+        written.append([give(value, k) for value in values])
+    read_rows += [read(terms) for terms in rows[len(stages) :]]
 
-    mix = np.zeros((len(rows), width))
-    for k, row in enumerate(filled):
-        for slot, coefficient in row.items():
-            mix[k, slot] = coefficient
-    slots_of = np.array([[width if slot < 0 else slot for slot in pair] for pair in kept[:-1]], dtype=np.int32)
-    return Registers(mix, np.array([sum(row) for row in draws], dtype=np.float64), slots_of[:, 0], slots_of[:, 1])
+    def dense(entries: list[dict[int, float]], shape: tuple[int, ...]) -> np.ndarray:
+        table = np.zeros(shape)
+        for k, entry in enumerate(entries):
+            for slot, coefficient in entry.items():
+                table[k, slot] = coefficient
+        return table
+
+    most_kept = max((len(stage.kept) for stage in stages), default=0)
+    table = np.full((len(stages), 3 + most_kept), width, dtype=np.int32)
+    for k, row in enumerate(written):
+        table[k, : len(row)] = [width if slot < 0 else slot for slot in row]
+    return Registers(
+        mix=dense(read_rows, (len(rows), width)),
+        draw=np.array([sum(row) for row in draws], dtype=np.float64),
+        state_slot=table[:, 0],
+        output_slot=table[:, 1],
+        noise_slot=table[:, 2 : 2 + any(stage.splits for stage in stages)],
+        kept_mix=np.stack([dense(entry, (most_kept, width)) for entry in read_kept]),
+        kept_slot=table[:, 3:],
+    )

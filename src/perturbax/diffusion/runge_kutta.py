@@ -92,7 +92,8 @@ def _integrate(
     def slope(t: Any, x: Any, args: Any) -> Any:
         t = jnp.asarray(t, x.dtype)
         alpha, sigma = process.alpha(t), process.sigma(t)
-        e, _ = denoiser(x, conversion_row(prediction, t, process.model_time(t), alpha, sigma, False), condition)
+        row = conversion_row(prediction, t, process.model_time(t), alpha, sigma, False)
+        e = denoiser(x, row, condition)[0]
         return jax.grad(process.log_alpha)(t) * x - sigma * jax.grad(process.half_log_snr)(t) * e
 
     rtol, atol = tolerances
