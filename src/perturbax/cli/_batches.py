@@ -28,7 +28,7 @@ class Batches:
     def __init__(self, out: Path, settings: Mapping[str, Any], resume: bool | None):
         self.folder = out.with_name(f"{out.name}.partial")
         self._settings = json.loads(json.dumps(settings))
-        if self.folder.exists():
+        if self.finished():
             if resume is None:
                 raise ValueError(
                     f"{self.folder} holds {len(self.finished())} finished batches of an interrupted run: go on with "
@@ -38,15 +38,16 @@ class Batches:
                 self._check_same_run()
             else:
                 shutil.rmtree(self.folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_atomic(self.folder / "settings.json", json.dumps(self._settings, indent=2).encode())
 
     def finished(self) -> set[int]:
         """The numbers of the batches that are there."""
-        return {int(path.stem.removeprefix("batch-")) for path in self.folder.glob("batch-*.npz")}
+        return {int(path.stem.removeprefix("batch-")) for path in self.folder.glob(f"batch-{'[0-9]' * 6}.npz")}
 
     def keep(self, index: int, **arrays: np.ndarray) -> None:
         """Write a finished batch."""
+        self.folder.mkdir(exist_ok=True)
+        if not self.finished():
+            write_atomic(self.folder / "settings.json", json.dumps(self._settings, indent=2).encode())
         buffer = io.BytesIO()
         np.savez(buffer, **arrays)
         write_atomic(self._path(index), buffer.getvalue())

@@ -28,7 +28,7 @@ def tile_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
 def sheet(x: np.ndarray, columns: int | None = None, gap: int = 1) -> np.ndarray:
     """Samples with values in [-1, 1] as one picture of tiles, bytes of shape `(height, width[, channels])`.
 
-    Values outside are clipped; the tiles are enlarged by repetition until one is 32 pixels wide or more.
+    Values outside are clipped; the tiles are enlarged by repetition until one is 64 pixels wide or more.
     """
     height, width, channels = tile_shape(x.shape[1:])
     channels_first = x.ndim == 4 and x.shape[1] in (1, 3, 4)
@@ -40,7 +40,7 @@ def sheet(x: np.ndarray, columns: int | None = None, gap: int = 1) -> np.ndarray
     for i, tile in enumerate(tiles):
         top, left = (i // columns) * (height + gap), (i % columns) * (width + gap)
         canvas[top : top + height, left : left + width] = tile
-    factor = max(1, math.ceil(32 / width))
+    factor = math.ceil(64 / width)
     canvas = canvas.repeat(factor, axis=0).repeat(factor, axis=1)
     return canvas[..., 0] if channels == 1 else canvas
 
@@ -79,7 +79,7 @@ def strip(
             if i == 0:
                 axis.set_title(column, fontsize=9)
             if j == 0:
-                axis.set_ylabel(row, fontsize=9, rotation=0, ha="right", va="center")
+                axis.set_ylabel(row.replace(":", "\n"), fontsize=9, rotation=0, ha="right", va="center")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=130)
     return buffer.getvalue()
