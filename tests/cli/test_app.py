@@ -5,7 +5,7 @@ import sys
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from perturbax.cli import main
@@ -16,13 +16,14 @@ _WORDS = [
 ]
 
 
-@given(st.lists(st.one_of(st.sampled_from(_WORDS), st.text(max_size=8)), max_size=6))
-@settings(max_examples=60)
-def test_no_command_line_ends_in_an_error_of_the_program(arguments):
+@given(arguments=st.lists(st.one_of(st.sampled_from(_WORDS), st.text(max_size=8)), max_size=6))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_command_line_ends_in_an_error_of_the_program(arguments, capfd):
     # A store that cannot be used: a line that is right by chance must run and record nothing.
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PERTURBAX_STORE", "/dev/null/x")
         assert main(arguments) in (0, 2)
+    assert "Type-check error" not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,12 @@ _COMMANDS = {
 
 @dataclass
 class _Settings:
+    """Options of the root that outlive it: what `--debug` said, for the error that may come later."""
+
     debug: bool = False
+
+
+_settings = _Settings()
 
 
 class _LazyGroup(TyperGroup):
@@ -64,24 +69,24 @@ _root = typer.Typer(
 )
 
 
-def _print_version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> bool:
     if wanted:
         from perturbax._version import __version__
 
         typer.echo(f"perturbax {__version__}")
         raise typer.Exit
+    return wanted
 
 
 @_root.callback()
 def _options(
-    ctx: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="Show the full traceback of an error.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
     ] = False,
 ) -> None:
     """State a problem, choose a method, get a solution: 72 published systems about perturbation, in JAX."""
-    ctx.obj.debug = debug
+    _settings.debug = debug
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -96,18 +101,16 @@ def main(args: Sequence[str] | None = None) -> int:
     0 when all went well, 1 after an error, 2 for wrong usage or wrong input, 3 when a study missed a bar,
     130 when stopped by Ctrl-C.
     """
-    settings = _Settings()
+    _settings.debug = False
     command = typer.main.get_command(_root)
     try:
-        command.main(
-            args=None if args is None else list(args), prog_name="perturbax", obj=settings, standalone_mode=True
-        )
+        command.main(args=None if args is None else list(args), prog_name="perturbax", standalone_mode=True)
     except SystemExit as stop:
         return _exit_code(stop)
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        return _report(error, settings.debug)
+        return _report(error, _settings.debug)
     return 0
 
 

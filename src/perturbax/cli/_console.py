@@ -1,4 +1,4 @@
-"""What commands print: tables for people on standard output, or one JSON document for programs, notes on standard error."""
+"""What commands print: a table for people or one JSON document on standard output, notes on standard error."""
 
 import json
 import math
