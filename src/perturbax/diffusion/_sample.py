@@ -10,9 +10,10 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
-from ..core import Result, check_array, check_instance, check_integer, check_key, check_number, raise_if_failed
+from ..core import Result, check_instance, check_integer, check_key, check_number, raise_if_failed
 from ..interop import like
 from ._denoise import AbstractGuidance, ClassifierFree, ClassifierGuidance, Denoiser, as_values
+from ._door import check_callable, check_drawable, place, settle_shape, settle_start, spread_condition
 from ._method import AbstractPlanned, AbstractSampler, AbstractUnplanned
 from ._plan import Plan, run_eager, run_scanned, sample_noise
 from ._prediction import AbstractPrediction, Epsilon
@@ -33,7 +34,8 @@ class Sampling(eqx.Module):
     - `condition`: given to the model at every call, a pytree whose leaves have a leading axis of 1 or of the batch.
     - `guidance`: `ClassifierFree(...)`, `ClassifierGuidance(...)` or `None`.
     - `corrector`: callable `(x_0, time) -> x_0` applied to every data prediction, such as `DynamicThreshold()`.
-    - `start`: the time to start from; `t_max` by default. With `x_T` at that time this is image-to-image sampling.
+    - `start`: the time to start from; `t_max` by default. With `x_T` at that time this is image-to-image sampling, and
+      where the state holds more data than noise `x_T` must be given.
 
     **Raises:** `TypeError` or `ValueError` when an argument is not what it should be, or the prediction has no meaning
     for the process.
@@ -45,7 +47,7 @@ class Sampling(eqx.Module):
 
     model: Callable
     process: AbstractProcess
-    shape: tuple[int, ...] = eqx.field(converter=lambda shape: _settle_shape(shape))
+    shape: tuple[int, ...] = eqx.field(converter=settle_shape)
     prediction: AbstractPrediction = Epsilon()
     condition: Any = None
     guidance: AbstractGuidance | None = None
@@ -53,8 +55,7 @@ class Sampling(eqx.Module):
     start: float | None = None
 
     def __check_init__(self):
-        if not callable(self.model):
-            raise TypeError(f"model must be callable as model(x, time), got {type(self.model).__name__}")
+        check_callable("model", self.model, "model(x, time)")
         check_instance("process", self.process, AbstractProcess, "a process such as VPLinear()")
         check_instance("prediction", self.prediction, AbstractPrediction, "a prediction type such as Epsilon()")
         self.prediction.check(self.process)
@@ -65,10 +66,14 @@ class Sampling(eqx.Module):
             check_number("guidance.scale", self.guidance.scale)
             if isinstance(self.guidance, ClassifierFree):
                 self._check_unconditional(self.guidance)
-        if self.corrector is not None and not callable(self.corrector):
-            raise TypeError(f"corrector must be callable as corrector(x_0, time), got {type(self.corrector).__name__}")
+            if isinstance(self.guidance, ClassifierGuidance):
+                check_callable("guidance.log_prob", self.guidance.log_prob, "log_prob(x, time)")
+        if self.corrector is not None:
+            check_callable("corrector", self.corrector, "corrector(x_0, time)")
         if self.start is not None:
             check_number("start", self.start, minimum=self.process.t_min, maximum=self.process.t_max)
+            if self.start == self.process.t_min:
+                raise ValueError(f"start must be larger than the process's t_min = {self.start:g}, which is the end")
 
     def _check_unconditional(self, guidance: ClassifierFree) -> None:
         if self.condition is None or guidance.unconditional is None:
@@ -138,10 +143,12 @@ def sample(
     - `key`: JAX PRNG key; needed unless `x_T` is given and the method adds no noise. Sample `i` does not depend on how
       many others are drawn.
     - `num_samples`: how many, when `x_T` is not given; drawn in float32.
-    - `x_T`: the state to start from, shape `(batch, *problem.shape)`, floating.
-    - `trajectory`: keep every state and data prediction.
-    - `callback`: called as `callback(stage, time, state, data_prediction)` after every evaluation of a planned method.
-    - `sharding`: where to put the drawn start; batches may be sharded over devices along the leading axis.
+    - `x_T`: the state to start from, shape `(batch, *problem.shape)`, floating. Half precision in JAX and NumPy is
+      computed, and returned, in float32; the network may still compute in half precision.
+    - `trajectory`: keep every state and data prediction; not for adaptive methods.
+    - `callback`: called as `callback(stage, time, state, data_prediction)` after every evaluation; not for adaptive
+      methods.
+    - `sharding`: where to put the start in JAX; batches may be sharded over devices along the leading axis.
     - `throw`: raise when the solution is not successful; else look at `result`.
 
     **Returns:** `Samples`.
@@ -167,22 +174,37 @@ def sample(
     elif x_T is None or (compiled is not None and compiled.stochastic):
         needed = "to draw the start x_T" if x_T is None else f"because {type(method).__name__} adds noise"
         raise ValueError(f"key is needed {needed}: pass key=jax.random.key(0)")
+    if callback is not None:
+        check_callable("callback", callback, "callback(stage, time, state, data_prediction)")
+    batch = check_integer("num_samples", num_samples, minimum=1)
     if x_T is None:
-        batch = check_integer("num_samples", num_samples, minimum=1)
-        x_T = _draw_start(key, (batch, *problem.shape), float(problem.process.sigma(start)), sharding)
+        check_drawable(problem.process, start)
+        x_T = _draw_start(key, (batch, *problem.shape), float(problem.process.sigma(start)))
     else:
-        x_T = _check_start(x_T, problem.shape)
+        x_T = settle_start(x_T, problem.shape)
+        if batch not in (1, x_T.shape[0]):
+            raise ValueError(f"num_samples must be left out when x_T is given: x_T has {x_T.shape[0]}, got {batch}")
+    if sharding is not None:
+        x_T = place(x_T, sharding)
     if compiled is not None:
         samples, where = _run_plan(problem, compiled, x_T, key, trajectory, callback)
     else:
-        samples, where = _run_unplanned(problem, method, x_T, start), ""
+        for name, given in (("trajectory", trajectory), ("callback", callback)):
+            if given:
+                raise ValueError(f"{name} needs a method with fixed steps, and {type(method).__name__} chooses its own")
+        samples, where = _run_unplanned(problem, method, x_T, start)
     if throw:
         raise_if_failed(samples.result, f"{type(method).__name__}{where}")
     return samples
 
 
 def _start_time(problem: Sampling) -> float:
-    return problem.process.t_max if problem.start is None else problem.start
+    start = problem.process.t_max if problem.start is None else problem.start
+    if not np.isfinite(problem.process.half_log_snr(start)):
+        raise ValueError(
+            f"start must be where alpha > 0 for an adaptive method: alpha is 0 at time {start:g}; start a little later"
+        )
+    return start
 
 
 def _run_plan(
@@ -190,7 +212,9 @@ def _run_plan(
 ) -> tuple[Samples, str]:
     """The samples, and where the model became non-finite in words."""
     foreign = not isinstance(x_T, jax.Array)
-    rows = compiled.rows(problem.prediction)
+    through_data = problem.corrector is not None or isinstance(problem.guidance, ClassifierGuidance)
+    tilt = ("tilt",) if isinstance(problem.guidance, ClassifierGuidance) else ()
+    rows = compiled.rows(problem.prediction, ("to_data", "from_data", *tilt) if through_data else ("direct",))
     denoiser, condition = _settle(problem, x_T, foreign)
     keys = _path_keys(key, x_T.shape[0]) if compiled.stochastic else None
     if foreign:
@@ -212,29 +236,14 @@ def _run_plan(
     return samples, _where(execution.first_nonfinite, compiled)
 
 
-def _run_unplanned(problem: Sampling, method: AbstractSampler, x_T: Any, start: float) -> Samples:
+def _run_unplanned(problem: Sampling, method: AbstractSampler, x_T: Any, start: float) -> tuple[Samples, str]:
     assert isinstance(method, AbstractUnplanned)
     if not isinstance(x_T, jax.Array):
         raise TypeError(f"{type(method).__name__} needs a JAX model and x_T as a JAX array, got {type(x_T).__name__}")
     denoiser, condition = _settle(problem, x_T, foreign=False)
     outcome = method.solve(denoiser, problem.prediction, problem.process, x_T, start, condition)
-    return Samples(outcome.x, outcome.result, outcome.stats)
-
-
-def _settle_shape(shape: Any) -> tuple[int, ...]:
-    if isinstance(shape, int) or not hasattr(shape, "__iter__"):
-        raise TypeError(f"shape must be a tuple of sizes such as (3, 32, 32), got {shape!r}")
-    return tuple(check_integer(f"shape[{i}]", size, minimum=1) for i, size in enumerate(shape))
-
-
-def _check_start(x_T: Any, shape: tuple[int, ...]) -> Any:
-    if isinstance(x_T, jax.Array | np.ndarray) or not hasattr(x_T, "shape"):
-        return check_array("x_T", x_T, shape=(None, *shape))
-    if tuple(x_T.shape)[1:] != shape or x_T.shape[0] == 0:
-        raise ValueError(f"x_T must have shape (batch, {', '.join(map(str, shape))}), got {tuple(x_T.shape)}")
-    if not np.isfinite(float(x_T.sum())):
-        raise ValueError("x_T must be finite")
-    return x_T
+    where = "" if isinstance(outcome.time, Tracer) else f" at time {float(outcome.time):.6g}"
+    return Samples(outcome.x, outcome.result, outcome.stats), where
 
 
 @eqx.filter_jit
@@ -243,9 +252,8 @@ def _start_noise(key: Any, shape: tuple[int, ...], std: Any) -> Float[Array, "ba
     return std * sample_noise(keys, 0, shape, jnp.float32)
 
 
-def _draw_start(key: Any, shape: tuple[int, ...], std: float, sharding: Any) -> Float[Array, "batch ..."]:
-    noise = _start_noise(jax.random.fold_in(key, 0), shape, np.float32(std))
-    return noise if sharding is None else jax.device_put(noise, sharding)
+def _draw_start(key: Any, shape: tuple[int, ...], std: float) -> Float[Array, "batch ..."]:
+    return _start_noise(jax.random.fold_in(key, 0), shape, np.float32(std))
 
 
 @eqx.filter_jit
@@ -257,43 +265,37 @@ def _path_keys(key: Any, batch: int) -> Any:
 def _settle(problem: Sampling, x_T: Any, foreign: bool) -> tuple[Denoiser, Any]:
     """The denoiser and the condition with everything that may change as array values of the batch's size."""
     guidance, condition = problem.guidance, problem.condition
-    batch = x_T.shape[0]
     if isinstance(guidance, ClassifierGuidance) and foreign:
         raise TypeError("ClassifierGuidance differentiates the classifier and needs a JAX model and x_T as a JAX array")
     if isinstance(guidance, ClassifierFree) and _is_one(guidance.scale):
         guidance = None
-    if foreign:
-        return Denoiser(problem.model, guidance, problem.corrector), condition
-    condition = _broadcast("condition", condition, batch)
+    condition = spread_condition("condition", condition, x_T)
     if isinstance(guidance, ClassifierFree):
-        spread = _broadcast("guidance.unconditional", guidance.unconditional, batch)
-        guidance = ClassifierFree(guidance.scale, spread)
-    return Denoiser(problem.model, as_values(guidance, x_T.dtype), problem.corrector), condition
+        unconditional = spread_condition("guidance.unconditional", guidance.unconditional, x_T)
+        shapes, others = ([leaf.shape for leaf in jax.tree.leaves(tree)] for tree in (condition, unconditional))
+        if shapes != others:
+            raise ValueError(
+                f"guidance.unconditional must have the shapes of condition over the batch, {shapes}, got {others}"
+            )
+        guidance = ClassifierFree(guidance.scale, unconditional)
+    guidance = guidance if foreign else as_values(guidance, x_T.dtype)
+    return Denoiser(problem.model, guidance, problem.corrector), condition
 
 
 def _is_one(scale: Any) -> bool:
     return not isinstance(scale, Tracer) and float(scale) == 1.0
 
 
-def _broadcast(name: str, tree: Any, batch: int) -> Any:
-    def spread(leaf: Any) -> Array:
-        leaf = jnp.asarray(leaf)
-        leaf = leaf[None] if leaf.ndim == 0 else leaf
-        if leaf.shape[0] not in (1, batch):
-            raise ValueError(f"{name} must have a leading axis of 1 or of the batch {batch}, got shape {leaf.shape}")
-        return jnp.broadcast_to(leaf, (batch, *leaf.shape[1:]))
-
-    return jax.tree.map(spread, tree)
-
-
 def _result_of(first_nonfinite: Any, stages: int) -> Result:
     if isinstance(first_nonfinite, jax.Array):
-        return Result.where(first_nonfinite < stages, Result.nonfinite, Result.successful)
-    return Result.nonfinite if first_nonfinite < stages else Result.successful
+        return Result.where(first_nonfinite <= stages, Result.nonfinite, Result.successful)
+    return Result.nonfinite if first_nonfinite <= stages else Result.successful
 
 
 def _where(first_nonfinite: Any, compiled: Plan) -> str:
-    if isinstance(first_nonfinite, Tracer) or int(first_nonfinite) >= compiled.evaluations:
+    if isinstance(first_nonfinite, Tracer) or int(first_nonfinite) > compiled.evaluations:
         return ""
     stage = int(first_nonfinite)
+    if stage == compiled.evaluations:
+        return " in the result, after finite outputs at every stage"
     return f" at stage {stage} of {compiled.evaluations} (time {compiled.times[stage]:.6g})"
