@@ -73,7 +73,8 @@ def spread_condition(name: str, tree: Any, x_T: Any) -> Any:
             raise TypeError(f"{name} must hold arrays of the framework of x_T with a leading axis, got {leaf!r}")
         if leaf.shape[0] not in (1, batch):
             raise ValueError(f"{name} must have a leading axis of 1 or of the batch {batch}, got {tuple(leaf.shape)}")
-        return leaf if leaf.shape[0] == batch else namespace_of(leaf).concatenate([leaf] * batch)
+        xp: Any = jnp if isinstance(leaf, jax.Array) else namespace_of(leaf)
+        return leaf if leaf.shape[0] == batch else xp.concatenate([leaf] * batch)
 
     return jax.tree.map(spread, tree)
 
