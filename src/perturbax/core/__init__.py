@@ -13,6 +13,12 @@ from ._check import check_integer as check_integer
 from ._check import check_key as check_key
 from ._check import check_number as check_number
 from ._digest import digest as digest
+from ._fit import Fit as Fit
+from ._fit import fit as fit
+from ._fit import fit_seeds as fit_seeds
+from ._iterate import Iteration as Iteration
+from ._iterate import iterate as iterate
+from ._iterate import settled as settled
 from ._method import Method as Method
 from ._method import Paper as Paper
 from ._method import cite as cite
@@ -25,6 +31,8 @@ from ._solution import SolverError as SolverError
 from ._solution import raise_if_failed as raise_if_failed
 
 __all__ = [
+    "Fit",
+    "Iteration",
     "Method",
     "Paper",
     "Result",
@@ -42,10 +50,14 @@ __all__ = [
     "clear_cache",
     "digest",
     "enable_compilation_cache",
+    "fit",
+    "fit_seeds",
     "float64",
+    "iterate",
     "precision",
     "progress",
     "raise_if_failed",
     "registered_methods",
+    "settled",
     "write_atomic",
 ]

@@ -1,0 +1,50 @@
+"""A random permutation that is never made: each place in it is computed on its own.
+
+A generalised Feistel network (Black and Rogaway, "Ciphers with Arbitrary Finite Domains", 2002) permutes the rectangle
+`rows x columns >= size` by rounds that each shift one coordinate by a hash of the other; a place that lands outside of
+`range(size)` walks on until it is inside. An epoch of any length needs no memory, no sort, and can start anywhere.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Int, PRNGKeyArray
+
+_ROUNDS = 6
+
+
+def shuffled(key: PRNGKeyArray, place: Int[Array, " n"], size: int) -> Int[Array, " n"]:
+    """The entries at `place` of a random permutation of `range(size)`.
+
+    **Arguments:** `key`: chooses the permutation; `place`: numbers in `range(size)`; `size`.
+
+    **Returns:** the entries; all places together give every number once.
+
+    >>> sorted(shuffled(jax.random.key(0), jnp.arange(5), 5).tolist())
+    [0, 1, 2, 3, 4]
+    """
+    rows = math.isqrt(size - 1) + 1
+    columns = -(-size // rows)
+    round_keys = jax.random.bits(key, (_ROUNDS,), jnp.uint32)
+
+    def permute(place: Array) -> Array:
+        row, column = place // columns, place % columns
+        for i in range(0, _ROUNDS, 2):
+            row = (row + _hash(column, round_keys[i]) % rows) % rows
+            column = (column + _hash(row, round_keys[i + 1]) % columns) % columns
+        return row * columns + column
+
+    def walk(place: Array) -> Array:
+        return jnp.where(place >= size, permute(place), place)
+
+    inside = jax.lax.while_loop(lambda place: jnp.any(place >= size), walk, permute(place.astype(jnp.uint32)))
+    return inside.astype(place.dtype)
+
+
+def _hash(value: Array, round_key: Array) -> Array:
+    """The finaliser of MurmurHash3, with the key mixed in."""
+    value = value * jnp.uint32(0x9E3779B1) ^ round_key
+    value = (value ^ (value >> 16)) * jnp.uint32(0x85EBCA6B)
+    value = (value ^ (value >> 13)) * jnp.uint32(0xC2B2AE35)
+    return value ^ (value >> 16)
