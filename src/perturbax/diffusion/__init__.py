@@ -86,13 +86,19 @@ from .ddpm import DDPM as DDPM
 from .dpm_solver import DPMSolver as DPMSolver
 from .dpm_solver_pp import DPMSolverPP as DPMSolverPP
 from .euler import Euler as Euler
+from .ghvb import GHVB as GHVB
+from .heavy_ball import HeavyBall as HeavyBall
 from .heun import Heun as Heun
+from .nesterov import Nesterov as Nesterov
+from .plms import PLMS as PLMS
 from .runge_kutta import RungeKutta as RungeKutta
 
 __all__ = [
     "DDIM",
     "DDPM",
     "EDM",
+    "GHVB",
+    "PLMS",
     "VE",
     "AbstractGrid",
     "AbstractGuidance",
@@ -116,10 +122,12 @@ __all__ = [
     "FixedSinglestep",
     "Flow",
     "FlowMatching",
+    "HeavyBall",
     "Heun",
     "Karras",
     "LogSNR",
     "Multistep",
+    "Nesterov",
     "Path",
     "Plan",
     "RungeKutta",

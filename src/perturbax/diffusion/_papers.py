@@ -55,3 +55,25 @@ EDM = Paper(
     arxiv="2206.00364",
     venue="NeurIPS",
 )
+
+PNDM = Paper(
+    title="Pseudo Numerical Methods for Diffusion Models on Manifolds",
+    authors=("Luping Liu", "Yi Ren", "Zhijie Lin", "Zhou Zhao"),
+    year=2022,
+    arxiv="2202.09778",
+    venue="ICLR",
+)
+
+MOMENTUM = Paper(
+    title="Diffusion Sampling with Momentum for Mitigating Divergence Artifacts",
+    authors=(
+        "Suttisak Wizadwongsa",
+        "Worameth Chinchuthakun",
+        "Pramook Khungurn",
+        "Amit Raj",
+        "Supasorn Suwajanakorn",
+    ),
+    year=2024,
+    arxiv="2307.11118",
+    venue="ICLR",
+)

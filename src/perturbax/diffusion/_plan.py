@@ -134,7 +134,8 @@ class Plan(eqx.Module):
         if isinstance(prediction, str):
             prediction = prediction_named(prediction)
         prediction.check_scales(self.alphas, self.sigmas, "this plan")
-        return Stepper(self, self.rows(prediction), corrector)
+        through = ("direct",) if corrector is None else ("to_data", "from_data")
+        return Stepper(self, self.rows(prediction, through), corrector)
 
 
 def _in_words(mix: np.ndarray) -> str:
