@@ -84,7 +84,7 @@ def registered_methods() -> dict[str, type[Method]]:
     root = importlib.import_module(__name__.partition(".")[0])
     found: dict[str, type[Method]] = {}
     for info in pkgutil.iter_modules(root.__path__):
-        if not info.ispkg or info.name in ("cli", "report", "studies"):
+        if not info.ispkg or info.name in ("core", "cli", "report", "studies"):
             continue
         package = importlib.import_module(f"{root.__name__}.{info.name}")
         for name in getattr(package, "__all__", ()):

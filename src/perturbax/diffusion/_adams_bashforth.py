@@ -4,6 +4,7 @@ In `y = x / alpha` and the noise level `s = sigma / alpha` the diffusion ODE is 
 `y_{n+1} = y_n + (s_{n+1} - s_n) u` with a direction `u` from the predictions at the last nodes, newest first here.
 """
 
+import itertools
 from collections.abc import Sequence
 from math import comb
 from typing import Any
@@ -64,6 +65,6 @@ def newton_direction(levels: Sequence[float], target: float, values: Sequence[An
         ]
         differences = [
             (newer - older) / (levels[i] - levels[i + j + 1])
-            for i, (newer, older) in enumerate(zip(differences[:-1], differences[1:], strict=True))
+            for i, (newer, older) in enumerate(itertools.pairwise(differences))
         ]
     return total

@@ -8,6 +8,7 @@ where the published tables of `a_j` follow from one rule: with `N = 1 - S` the b
 Adams-Bashforth numbers `gamma`, `sum_j a_j S^j = sum_{j<q} (beta gamma_j + (1 - beta) gamma_{j-1}) N^j`.
 """
 
+import itertools
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -104,7 +105,7 @@ class GHVB(AbstractPlanned):
         q = min(self.stages, len(v))
         u = newton_direction(levels[:q], target, v[:q])
         # The first velocity is v_1 = v_0, so that w vanishes there and the differences end one node earlier.
-        w = [newer - older for newer, older in zip(v[:-1], v[1:], strict=True)][: q - 1]
+        w = [newer - older for newer, older in itertools.pairwise(v)][: q - 1]
         if self.beta == 1.0 or not w:
             return u
         return u + (1.0 - self.beta) / self.beta * newton_direction(levels[: len(w)], target, w)

@@ -8,6 +8,7 @@ divergence artifacts*, section 3.2: with the Adams-Bashforth direction `p_n` of 
 The region of absolute stability grows by the factor `(2 - beta) / beta` along the negative real axis; the order is 1.
 """
 
+import itertools
 from typing import Any, ClassVar
 
 from ..core import Paper, check_integer, check_number
@@ -57,7 +58,7 @@ class HeavyBall(AbstractPlanned):
         nodes = path.nodes(path.evaluations)
         e: list[Any] = []
         v = None
-        for n, (s, t) in enumerate(zip(nodes[:-1], nodes[1:], strict=True)):
+        for n, (s, t) in enumerate(itertools.pairwise(nodes)):
             e = [evaluate.noise(x, s, min(self.order, n + 1)), *e][: self.order]
             p = uniform_direction(e)
             v = evaluate.keep(p if v is None else (1.0 - self.beta) * v + self.beta * p)

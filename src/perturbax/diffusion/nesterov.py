@@ -5,6 +5,7 @@ Wizadwongsa et al. 2024, appendix: with the Adams-Bashforth direction `p_n` in t
     v_{n+1} = (1 - beta) v_n + beta p_n,    u = (1 - beta) v_{n+1} + beta p_n,    y_{n+1} = y_n + (s_{n+1} - s_n) u.
 """
 
+import itertools
 from typing import Any, ClassVar
 
 from ..core import Paper, check_integer, check_number
@@ -18,8 +19,8 @@ from ._trace import Tracer
 class Nesterov(AbstractPlanned):
     """PLMS with Nesterov's momentum; less damped than `HeavyBall`, of order 1.
 
-    **Arguments:** `steps`: network evaluations; `order`: order of the Adams-Bashforth direction, 1 to 4; `beta`: damping
-    in (0, 1]; `grid`: where the steps are.
+    **Arguments:** `steps`: network evaluations; `order`: order of the Adams-Bashforth direction, 1 to 4; `beta`:
+    damping in (0, 1]; `grid`: where the steps are.
 
     **Returns:** a frozen method for `diffusion.sample`.
 
@@ -50,7 +51,7 @@ class Nesterov(AbstractPlanned):
         nodes = path.nodes(path.evaluations)
         e: list[Any] = []
         v = None
-        for n, (s, t) in enumerate(zip(nodes[:-1], nodes[1:], strict=True)):
+        for n, (s, t) in enumerate(itertools.pairwise(nodes)):
             e = [evaluate.noise(x, s, min(self.order, n + 1)), *e][: self.order]
             p = uniform_direction(e)
             v = evaluate.keep(1.0 * p if v is None else (1.0 - self.beta) * v + self.beta * p)
