@@ -1,5 +1,7 @@
 """A plan as a diffusers scheduler, on NumPy arrays: the same numbers as the compiled executor, and what is refused."""
 
+import dataclasses
+import subprocess
 import sys
 
 import jax.numpy as jnp
@@ -159,8 +161,6 @@ def test_reads_like_a_scheduler():
 
 def test_importing_the_module_loads_no_framework():
     source = "import perturbax.interop.diffusers, sys; sys.exit(any(m in sys.modules for m in ('torch', 'diffusers')))"
-    import subprocess
-
     assert subprocess.run([sys.executable, "-c", source], check=False).returncode == 0
 
 
@@ -169,6 +169,8 @@ def test_refuses_what_a_plan_cannot_do():
     x = start()
     with pytest.raises(TypeError, match="plan must be a plan"):
         PlanScheduler(diffusion.DPMSolverPP(steps=5))
+    with pytest.raises(ValueError, match="begins with 2 and ends with 1"):
+        PlanScheduler(dataclasses.replace(plan, starts=2))
     with pytest.raises(ValueError, match="adds noise before"):
         PlanScheduler(diffusion.plan(diffusion.Euler(steps=5, churn=diffusion.Churn(high=1e3)), diffusion.EDM()))
     with pytest.raises(ValueError, match="prediction_type must be 'epsilon' or"):

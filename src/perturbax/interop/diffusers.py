@@ -77,6 +77,11 @@ class PlanScheduler:
     ):
         if not hasattr(plan, "stepper"):
             raise TypeError(f"plan must be a plan such as diffusion.plan(method, process), got {type(plan).__name__}")
+        if plan.starts != 1 or plan.results != 1:
+            raise ValueError(
+                "plan must begin and end with one state, as pipelines do, but this one begins with "
+                f"{plan.starts} and ends with {plan.results}"
+            )
         if plan.draw[0] != 0 or plan.mix[0, 0] != 1 or np.any(plan.mix[0, 1:] != 0):
             raise ValueError(
                 "plan must evaluate the network first at the state it is given, but this one adds noise before (churn "
