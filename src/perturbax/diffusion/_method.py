@@ -41,6 +41,10 @@ class AbstractSampler(Method):
     """A method of `diffusion.sample`."""
 
 
+# Tracing is Python, a fraction of a millisecond a step: more is a mistake.
+_MOST_STEPS = 100_000
+
+
 class AbstractPlanned(AbstractSampler):
     """A sampler that is linear in states, outputs and noises and so compiles to a plan.
 
@@ -59,7 +63,8 @@ class AbstractPlanned(AbstractSampler):
     def __check_init__(self):
         if not isinstance(self.grid, AbstractGrid):
             raise TypeError(f"grid must be a time grid such as LogSNR(), got {type(self.grid).__name__}")
-        check_integer("steps", self.steps, minimum=self.minimum_steps)
+        if check_integer("steps", self.steps, minimum=self.minimum_steps) > _MOST_STEPS:
+            raise ValueError(f"steps must be at most {_MOST_STEPS}, got {self.steps}")
 
     @abc.abstractmethod
     def integrate(self, x: Any, evaluate: Tracer, path: Path) -> Any:

@@ -322,6 +322,9 @@ class EDM(AbstractProcess):
     def log_alpha(self, t: Time) -> Time:
         return 0.0 * _host_float64(t)
 
+    def sigma(self, t: Time) -> Time:
+        return _host_float64(t)
+
     def log_sigma(self, t: Time) -> Time:
         return namespace(t).log(_host_float64(t))
 
