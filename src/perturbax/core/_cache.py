@@ -96,7 +96,7 @@ def enable_compilation_cache() -> None:
     Commands, studies and tests call this; importing perturbax does not. A compilation cache that is configured already
     (`JAX_COMPILATION_CACHE_DIR`) stays.
     """
-    if jax.config.jax_compilation_cache_dir is None:
+    if jax.config.jax_compilation_cache_dir is None:  # pyright: ignore[reportAttributeAccessIssue]
         folder = cache_folder() / _COMPILED
         folder.mkdir(parents=True, exist_ok=True)
         jax.config.update("jax_compilation_cache_dir", str(folder))

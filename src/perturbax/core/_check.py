@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.core import Tracer
 
 
 def check_integer(name: str, value: Any, *, minimum: int | None = None, maximum: int | None = None) -> int:
@@ -27,9 +28,10 @@ def check_integer(name: str, value: Any, *, minimum: int | None = None, maximum:
     wanted = "an integer" + _range_in_words(minimum, maximum, exclusive=False)
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} must be {wanted}, got {_shown(value)}")
+    value = int(value)
     if (minimum is not None and value < minimum) or (maximum is not None and value > maximum):
         raise ValueError(f"{name} must be {wanted}, got {value}")
-    return int(value)
+    return value
 
 
 def check_number(
@@ -53,7 +55,7 @@ def check_number(
     >>> check_number("eta", 0.5, minimum=0.0, maximum=1.0)
     0.5
     """
-    if isinstance(value, jax.core.Tracer) and value.shape == ():
+    if isinstance(value, Tracer) and value.shape == ():
         return value
     wanted = "a number" + _range_in_words(minimum, maximum, exclusive)
     if hasattr(value, "shape") and value.shape == () and hasattr(value, "item"):
@@ -144,7 +146,7 @@ def check_array(
         raise ValueError(f"{name} must have shape ({sizes}{',' * (len(shape) == 1)}), got {tuple(array.shape)}")
     if nonempty and 0 in array.shape:
         raise ValueError(f"{name} must not be empty, got shape {tuple(array.shape)}")
-    if finite and kind != "any" and not isinstance(array, jax.core.Tracer):
+    if finite and kind != "any" and not isinstance(array, Tracer):
         count = int(np.size(array) - np.count_nonzero(np.isfinite(np.asarray(array))))
         if count:
             raise ValueError(f"{name} must be finite, got {count} NaN or infinite of {np.size(array)} values")

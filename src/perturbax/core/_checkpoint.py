@@ -14,7 +14,7 @@ from ._archive import read_tree, write_tree
 from ._training import Start, State, Training
 
 # A NumPy array over the seeds; for a single run a scalar, which NumPy's arithmetic turns into its own scalar types.
-PerRun = np.ndarray | np.generic
+PerRun = Any
 
 _LABEL = "a checkpoint of perturbax.core.fit"
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.core import Tracer
 
 
 def digest(value: Any) -> str:
@@ -56,7 +57,7 @@ def _parts(value: Any, within: tuple[int, ...]) -> tuple[str, list[bytes]]:
         return "bytes", [value]
     if isinstance(value, os.PathLike):
         return "path", [os.fspath(value).encode()]
-    if isinstance(value, jax.core.Tracer):
+    if isinstance(value, Tracer):
         raise TypeError("a digest needs values that are known: call it outside of jit, grad and vmap")
     if isinstance(value, jax.Array | np.ndarray | np.generic):
         return _parts_of_array(value)

@@ -91,9 +91,7 @@ def iterate(
     failed = Result.where(finite, Result.max_steps, Result.nonfinite)
     result = Result.where(met, Result.successful, failed)
     if throw:
-        raise_if_failed(
-            result, "iterate" if isinstance(steps, jax.core.Tracer) else f"iterate, after {int(steps)} steps"
-        )
+        raise_if_failed(result, "iterate")
     return Iteration(eqx.combine(arrays, static), steps, records, result)
 
 

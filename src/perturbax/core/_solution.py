@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 
 class Result(eqx.Enumeration):
@@ -35,7 +36,7 @@ def raise_if_failed(result: Any, context: str) -> None:
     >>> raise_if_failed(Result.successful, "Newton")
     """
     failed = result != Result.successful
-    if isinstance(failed, jax.core.Tracer):
+    if isinstance(failed, Tracer):
         return
     failed = np.atleast_1d(failed)
     if not failed.any():

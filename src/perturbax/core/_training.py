@@ -84,7 +84,7 @@ class Training(eqx.Module):
         )
 
     @eqx.filter_jit
-    def validate(self, start: Start, state: State) -> Array:
+    def validate(self, start: Start, state: State) -> Any:
         """The loss on the validation data, of the averaged model where there is one."""
 
         def validate(start: Start, state: State) -> Array:
