@@ -11,7 +11,7 @@ _FILES = {
     "_shared.py": "def base():\n    return 1\n",
     "study.py": (
         '"""A study."""\n\nfrom mine import one\n\n\ndef run():\n    """Runs."""\n    return one()  # fast\n\n\n'
-        "def judge():\n    return 1\n\n\ndef plot():\n    return 2\n\n\nSTUDY = (run, judge, plot)\n"
+        "def judge():\n    return 1\n\n\ndef plot():\n    return 2\n\n\nSTUDY = dict(run=run, judge=judge, plot=plot)\n"
     ),
 }
 
@@ -81,6 +81,21 @@ def test_an_edit_behind_an_import_changes_the_digest(package):
 def test_a_new_picture_keeps_the_trials_and_makes_the_record_stale(package):
     whole, trials = _digest(package), _digest(package, trials_only=True)
     _edit(package, "study.py", "return 2", "return 3")
+    assert _digest(package) != whole
+    assert _digest(package, trials_only=True) == trials
+
+
+def test_what_only_the_picture_uses_keeps_the_trials(package):
+    _edit(package, "study.py", "from mine import one\n", "from mine import one\nfrom mine._two import two\n")
+    _edit(
+        package,
+        "study.py",
+        "def plot():\n    return 2",
+        "def style():\n    return two()\n\n\ndef plot():\n    return style()",
+    )
+    whole, trials = _digest(package), _digest(package, trials_only=True)
+    _edit(package, "_two.py", "2", "3")
+    _edit(package, "study.py", "return two()", "return two() + 1")
     assert _digest(package) != whole
     assert _digest(package, trials_only=True) == trials
 

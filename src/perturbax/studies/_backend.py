@@ -11,6 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 import joblib
+from joblib.externals.loky import get_reusable_executor
 
 from ._worker import Outcome, Task, run_in_own_process, run_task
 
@@ -58,6 +59,9 @@ def _loky(tasks: Iterator[Task], jobs: int) -> _Outcomes:
             yield from outcomes
         except BrokenProcessPool as error:
             raise WorkerDied("a worker process ended in the middle of a trial") from error
+        finally:
+            # joblib would keep the workers, and with them the code of a study that is edited before its next run.
+            get_reusable_executor(reuse=True).shutdown(kill_workers=True)
 
 
 def _parallel(**options: Any) -> Any:

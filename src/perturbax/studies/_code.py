@@ -17,7 +17,13 @@ from functools import cache
 from pathlib import Path
 
 _PERTURBAX = Path(__file__).parent.parent
-_ENGINE = "perturbax.studies._"
+_ENGINE = {
+    f"perturbax.studies{name}"
+    for name in (
+        *("", "._backend", "._code", "._codec", "._owner", "._recorded", "._run", "._store", "._study", "._systems"),
+        "._worker",
+    )
+}
 
 
 def code_digest(path: Path, module: str, root: str, *, trials_only: bool = False) -> str:
@@ -26,27 +32,28 @@ def code_digest(path: Path, module: str, root: str, *, trials_only: bool = False
     **Arguments:**
 
     - `path`, `module`, `root`: the study's file, its dotted name, and the folder that the name starts from.
-    - `trials_only`: leave out the functions `judge` and `plot` of the study's file, which decide no trial, so that a
-        new picture does not throw finished trials away. A function that other code of the file uses too is kept.
+    - `trials_only`: leave out what only `judge` and `plot` of the study use (functions of its file, and imports): it
+        decides no trial, so that a new picture does not throw finished trials away.
 
     **Returns:**
 
     64 hexadecimal digits, the same on every machine and Python.
     """
-    sources = _reachable(path, module, root)
+    unused = _unused_by_trials(_tree(path)) if trials_only else set()
+    sources = _reachable(path, module, root, unused)
     code = hashlib.sha256()
     for name in sorted(sources):
-        skip = ("judge", "plot") if trials_only and name == module else ()
+        skip = unused if name == module else set()
         code.update(f"{'' if name == module else name}\n{_essence(sources[name], skip)}\n".encode())
     return code.hexdigest()
 
 
 def imported_modules(path: Path, module: str, root: str) -> tuple[str, ...]:
     """The names of the modules that `code_digest` counts, the study's own first."""
-    return (module, *sorted(name for name in _reachable(path, module, root) if name != module))
+    return (module, *sorted(name for name in _reachable(path, module, root, set()) if name != module))
 
 
-def _reachable(path: Path, module: str, root: str) -> dict[str, Path]:
+def _reachable(path: Path, module: str, root: str, unused: set[str]) -> dict[str, Path]:
     folders = {"perturbax": _PERTURBAX}
     top = module.partition(".")[0]
     if "." in module and top != "perturbax":
@@ -55,16 +62,16 @@ def _reachable(path: Path, module: str, root: str) -> dict[str, Path]:
     waiting = [(module, path)]
     while waiting:
         name, file = waiting.pop()
-        if name in seen or name.startswith(_ENGINE):
+        if name in seen or name in _ENGINE:
             continue
         seen[name] = file
-        waiting.extend(_imports(name, file, folders))
+        waiting.extend(_imports(name, file, folders, unused if name == module else set()))
     return seen
 
 
-def _imports(name: str, file: Path, folders: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
+def _imports(name: str, file: Path, folders: Mapping[str, Path], unused: set[str]) -> Iterator[tuple[str, Path]]:
     """The modules that one module uses, each re-exported name followed to the file that defines it."""
-    tree = _tree(file)
+    tree = ast.Module([node for node in _tree(file).body if not _is_unused(node, unused)], [])
     package = name if file.name == "__init__.py" else name.rpartition(".")[0]
     chains = _attribute_chains(tree)
     for node in ast.walk(tree):
@@ -166,8 +173,8 @@ def _tree(file: Path) -> ast.Module:
     return _parsed(file, (status.st_mtime_ns, status.st_size))
 
 
-def _essence(file: Path, skip: tuple[str, ...]) -> str:
-    """The source without comments, docstrings, blank lines, and the named functions where nothing calls them."""
+def _essence(file: Path, unused: set[str]) -> str:
+    """The source without comments, docstrings, blank lines, and the top-level names in `unused`."""
     tree = _tree(file)
     text = file.read_text(encoding="utf-8")
     lines = text.split("\n")
@@ -178,8 +185,10 @@ def _essence(file: Path, skip: tuple[str, ...]) -> str:
             # A docstring that shares its line with code stays: leaving it in is never wrong, only stricter.
             if ast.get_docstring(node, clean=False) is not None and _alone(node, first):
                 dropped.update(range(first.lineno, (first.end_lineno or first.lineno) + 1))
-        if isinstance(node, ast.FunctionDef) and node.name in skip and _mentions(tree, node.name) <= 1:
-            dropped.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    for statement in tree.body:
+        if _is_unused(statement, unused):
+            first_line = min([statement.lineno, *(item.lineno for item in getattr(statement, "decorator_list", []))])
+            dropped.update(range(first_line, (statement.end_lineno or statement.lineno) + 1))
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:
             row, column = token.start
@@ -194,5 +203,31 @@ def _alone(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunction
     return after and (isinstance(node, ast.Module) or docstring.lineno > node.lineno)
 
 
-def _mentions(tree: ast.Module, name: str) -> int:
-    return sum(isinstance(node, ast.Name) and node.id == name for node in ast.walk(tree))
+def _unused_by_trials(tree: ast.Module) -> set[str]:
+    """The functions and imports of a study's file that only its `judge` and `plot` lead to."""
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    imported = {
+        name for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom) for name in _local_names(node)
+    }
+    used: set[str] = set()
+    waiting: list[ast.AST] = [node for node in tree.body if not isinstance(node, ast.FunctionDef)]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.keyword) and node.arg in ("judge", "plot"):
+            continue
+        if isinstance(node, ast.Name) and node.id not in used:
+            used.add(node.id)
+            waiting.extend([functions[node.id]] if node.id in functions else [])
+        waiting.extend(ast.iter_child_nodes(node))
+    return (set(functions) | imported) - used - {"*"}
+
+
+def _is_unused(node: ast.stmt, unused: set[str]) -> bool:
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return _local_names(node) <= unused
+    return isinstance(node, ast.FunctionDef) and node.name in unused
+
+
+def _local_names(node: ast.Import | ast.ImportFrom) -> set[str]:
+    """The names that an import makes; `*` is a name that nothing proves unused."""
+    return {alias.asname or alias.name.partition(".")[0] for alias in node.names}

@@ -18,7 +18,7 @@ from ._owner import owner_name
 from ._store import Store, StoredTrial, StoreError
 from ._study import Bar, Study, Trial
 from ._systems import StudySource, find_study, module_root, reference_of
-from ._worker import Outcome, Task
+from ._worker import Outcome, Task, keep
 
 if TYPE_CHECKING:
     import os
@@ -212,6 +212,11 @@ class _Campaign:
                     advance(1)
         except WorkerDied:
             suspects = sorted(self.held)
+            finished = self.store.read(self.slug, suspects)
+            self.held -= set(finished)
+            self.new += len(finished)
+            advance(len(finished))
+            suspects = [hash_ for hash_ in suspects if hash_ not in finished]
         # The pool does not tell which trial took its worker down, so each one that was running is tried alone.
         for hash_ in suspects:
             try:
@@ -234,13 +239,13 @@ class _Campaign:
 
     def _task(self, hash_: str) -> Task:
         source = self.source
-        return Task(source.reference or source.study, source.root, self.grid[hash_], hash_)
+        study = source.reference or source.study
+        return Task(study, source.root, self.grid[hash_], hash_, self.slug, self.owner, self.store.address)
 
     def _keep(self, outcome: Outcome) -> None:
-        if outcome.record is not None:
-            kept = self.store.finish(self.slug, outcome.hash, self.owner, outcome.record, outcome.seconds)
-        else:
-            kept = self.store.fail(self.slug, outcome.hash, self.owner, outcome.error or "", outcome.seconds)
+        kept = outcome.kept
+        if kept is None:
+            kept = keep(self.store, self.slug, self.owner, outcome)
         self.held.discard(outcome.hash)
         self.new += kept
 

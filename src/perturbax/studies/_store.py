@@ -93,6 +93,7 @@ class Store:
 
     def __init__(self, where: str | os.PathLike[str] | None = None):
         url, self.path = _settle(default_store() if where is None else where)
+        self.address = url.render_as_string(hide_password=False)
         self.name = url.render_as_string(hide_password=True) if self.path is None else str(self.path)
         if self.path is not None:
             _check_file(self.path)

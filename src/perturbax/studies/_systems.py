@@ -1,6 +1,7 @@
 """The packaged table of the 72 systems, and how a study is found by its name."""
 
 import difflib
+import hashlib
 import importlib
 import importlib.util
 import json
@@ -164,7 +165,9 @@ def _load_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise ValueError(f"there is no file {str(path)!r}")
     path = path.resolve()
-    name = f"{_FROM_FILE}{re.sub(r'[^0-9A-Za-z]', '_', str(path))}"
+    # The content is part of the name: a file that was edited is another module.
+    content = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    name = f"{_FROM_FILE}{re.sub(r'[^0-9A-Za-z]', '_', str(path))}_{content}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)

@@ -11,10 +11,12 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from ._codec import encode_record
+from ._store import Store
 from ._study import Study, Trial
 from ._systems import find_study
 
@@ -27,22 +29,37 @@ class Task:
     root: str
     trial: Trial
     hash: str
+    slug: str
+    owner: str
+    store: str
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a worker sends back: an encoded record, or the message of the error."""
+    """What a worker sends back: an encoded record, or the message of the error; and whether it put it in the store."""
 
     hash: str
     record: tuple[str, bytes | None] | None
     error: str | None
     seconds: float
+    kept: bool | None = None
 
 
 def run_in_own_process(task: Task, threads: int, parent: int) -> Outcome:
-    """`run_task` in a process that belongs to the run `parent` and to nothing else."""
+    """`run_task` in a process on this machine that belongs to the run `parent` and to nothing else.
+
+    It puts the outcome in the store itself: what is finished is kept even when the parent is killed before it looks.
+    """
     _settle_process(threads, parent)
-    return run_task(task)
+    outcome = run_task(task)
+    return replace(outcome, record=None, kept=keep(_store(task.store), task.slug, task.owner, outcome))
+
+
+def keep(store: Store, slug: str, owner: str, outcome: Outcome) -> bool:
+    """Puts an outcome in the store; `False` when the claim was lost in the meantime."""
+    if outcome.record is None:
+        return store.fail(slug, outcome.hash, owner, outcome.error or "", outcome.seconds)
+    return store.finish(slug, outcome.hash, owner, outcome.record, outcome.seconds)
 
 
 def run_task(task: Task) -> Outcome:
@@ -88,6 +105,11 @@ def _describe(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({os.path.basename(frames[-1].filename)}, line {frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:2000]}{place}"
+
+
+@cache
+def _store(address: str) -> Store:
+    return Store(address)
 
 
 _settled = False
