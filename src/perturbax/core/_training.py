@@ -68,7 +68,7 @@ class Training(eqx.Module):
         """
 
         def advance(start: Start, state: State, count: Array) -> tuple[State, Any, Any, Any]:
-            shapes = jax.eval_shape(self._step, start, state)[1]
+            shapes = eqx.filter_eval_shape(self._step, start, state)[1]
             records = jax.tree.map(lambda one: jnp.zeros((self.chunk, *one.shape), one.dtype), shapes)
 
             def body(carry: Any) -> Any:
@@ -87,7 +87,7 @@ class Training(eqx.Module):
     def validate(self, start: Start, state: State) -> Any:
         """The loss on the validation data, of the averaged model where there is one."""
 
-        def validate(start: Start, state: State) -> Array:
+        def validate(start: Start, state: State) -> Any:
             model = eqx.combine(state.params if state.ema is None else state.ema, start.frozen)
             if callable(self.validation):
                 return self.validation(model, start.validation_key)
