@@ -76,11 +76,12 @@ def _planned() -> dict[str, diffusion.AbstractPlanned]:
         diffusion.Multistep(third="exact", start="singlestep", lower_order_final=False),
     )
     for cls in (diffusion.DPMSolver, diffusion.DPMSolverPP):
-        for order in (1, 2, 3):
+        methods[f"{cls.__name__} 1"] = cls(steps=9, order=1)
+        for order in (2, 3):
             for i, stepping in enumerate(steppings):
-                for solver_type in ("midpoint", "taylor"):
-                    name = f"{cls.__name__} {order} {type(stepping).__name__}{i} {solver_type}"
-                    methods[name] = cls(steps=9, order=order, stepping=stepping, solver_type=solver_type)
+                name = f"{cls.__name__} {order} {type(stepping).__name__}{i}"
+                solver_type = "taylor" if (i + order) % 2 else "midpoint"
+                methods[name] = cls(steps=9, order=order, stepping=stepping, solver_type=solver_type)
             name = f"{cls.__name__} {order} SDE"
             methods[name] = cls(steps=9, order=order, stepping=diffusion.Multistep(), stochastic=0.5)
     karras = diffusion.Karras(final="eps")

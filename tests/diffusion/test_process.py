@@ -1,4 +1,4 @@
-"""Processes: two routes to every scale, the inverse of the half log-SNR, and the same numbers on the host and traced."""
+"""Processes: two routes to every scale, the inverse of the half log-SNR, the same numbers on the host and traced."""
 
 import equinox as eqx
 import jax
