@@ -254,7 +254,7 @@ def test_explain_prints_the_plan_and_needs_no_model(capsys):
     table = json.loads(capsys.readouterr().out)
     assert [stage["order"] for stage in table["stages"]] == plan.orders.tolist()
     np.testing.assert_allclose([stage["time"] for stage in table["stages"]], plan.times)
-    for row, stage in zip(plan.mix, [*table["stages"], table["end"]], strict=True):
+    for row, stage in zip(plan.mix, [*table["stages"], *table["ends"]], strict=True):
         assert stage["state"] == {f"r{r}": c for r, c in enumerate(row) if c != 0}
 
 
@@ -358,6 +358,7 @@ _WRONG = {
     "--guidance must be finite": ("--model", "digits-mixture", "--condition", 1, "--guidance", "nan"),
     "--threshold must be one of": ("--model", "own:gaussian", "--shape", 2, "--threshold", "soft"),
     "--start must lie in": ("--model", "own:gaussian", "--shape", 2, "--start", 2),
+    "needs --init": ("--model", "own:gaussian", "--shape", 2, "--start", 0.05),
     "--init needs --start": ("--model", "own:gaussian", "--init", "rising.npy"),
     "--init must hold pictures": ("--model", "own:gaussian", "--shape", 2, "--init", "rising.npy", "--start", 0.5),
     "--out": ("--model", "own:gaussian", "--shape", 2, "--out", "no/such/folder.npz"),

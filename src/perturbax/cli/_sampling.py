@@ -32,7 +32,6 @@ def explain_plan(sampler: Any, process: Any, start: float | None, name: str, as_
         return
     with np.errstate(divide="ignore"):
         half_log_snr = np.log(plan.alphas) - np.log(plan.sigmas)
-    coefficients = [{f"r{r}": c for r, c in enumerate(row) if c != 0} for row in plan.mix.tolist()]
     stages = [
         {
             "time": float(plan.times[k]),
@@ -40,19 +39,30 @@ def explain_plan(sampler: Any, process: Any, start: float | None, name: str, as_
             "half_log_snr": float(half_log_snr[k]),
             "order": int(plan.orders[k]),
             "output": "data" if plan.predicts_data[k] else "noise",
-            "state": coefficients[k],
+            "state": _terms(plan.mix[k]),
             "noise": float(plan.draw[k]),
-            "keep_state": _slot(plan.state_slot[k], plan.registers),
-            "keep_output": _slot(plan.output_slot[k], plan.registers),
+            "keep": _kept(plan, k),
         }
         for k in range(plan.evaluations)
     ]
-    end = {"state": coefficients[-1], "noise": float(plan.draw[-1])}
-    print_json({"method": describe(sampler), "process": describe(process), "stages": stages, "end": end})
+    ends = [
+        {"state": _terms(plan.mix[k]), "noise": float(plan.draw[k])}
+        for k in range(plan.evaluations, plan.evaluations + plan.results)
+    ]
+    print_json({"method": describe(sampler), "process": describe(process), "stages": stages, "ends": ends})
 
 
-def _slot(slot: Any, registers: int) -> str | None:
-    return f"r{int(slot)}" if slot < registers else None
+def _terms(row: np.ndarray) -> dict[str, float]:
+    """A combination of registers by their names."""
+    return {f"r{r}": float(c) for r, c in enumerate(row) if c != 0}
+
+
+def _kept(plan: diffusion.Plan, k: int) -> dict[str, Any]:
+    """What a stage writes to the registers: its state, output or noise prediction, or a combination of registers."""
+    written: list[tuple[int, Any]] = [(plan.state_slot[k], "state"), (plan.output_slot[k], "output")]
+    written += [(slot, "noise") for slot in plan.noise_slot[k]]
+    written += [(slot, _terms(mix)) for slot, mix in zip(plan.kept_slot[k], plan.kept_mix[k], strict=True)]
+    return {f"r{int(slot)}": what for slot, what in written if slot < plan.registers}
 
 
 def draw(

@@ -135,6 +135,8 @@ def build_task(
         raise ValueError(f"--framework must be jax for --model {model}, got {framework!r}")
     if pictures is not None and start is None:
         raise ValueError("--init needs --start, the time up to which the pictures are noised")
+    if start is not None and pictures is None and start < settled.t_max and settled.half_log_snr(start) > 0:
+        raise ValueError(f"--start {start:g} needs --init: the state there holds more data than noise")
     settled_shape = asked or found.shape or (pictures.shape[1:] if pictures is not None else None)
     if not settled_shape:
         raise ValueError(f"--shape is needed for --model {model}, such as --shape 3,32,32")
