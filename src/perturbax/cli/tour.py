@@ -27,14 +27,12 @@ def tour(
     console = Console(highlight=False)
     start = time.perf_counter()
     for number, (packages, doing, stop) in enumerate(STOPS, start=1):
-        head = f"{number}/{len(STOPS)} {packages}"
+        # What takes long inside of a stop (training, a study) shows its own bar below this line.
+        console.print(Text.assemble((f"{number}/{len(STOPS)} {packages}", "bold"), f": {doing}"), soft_wrap=True)
         before = time.perf_counter()
-        with console.status(f"{head}: {doing}"):
-            found = stop(folder)
-        seconds = f"({time.perf_counter() - before:.1f} s)"
-        console.print(Text.assemble((head, "bold"), f": {doing} ", (seconds, "dim")))
-        for line in found:
+        for line in stop(folder):
             console.print(Text(f"    {line}"), soft_wrap=True)
+        console.print(Text(f"    {time.perf_counter() - before:.1f} s", style="dim"))
     console.print(f"\nAll in {time.perf_counter() - start:.0f} s. The site, to open in a browser:")
     console.print(Text(str(folder / "index.html"), style="bold"), soft_wrap=True)
 
@@ -144,7 +142,7 @@ def _studies(folder: Path) -> list[str]:
     for system in studies.systems():
         if not system.built:
             continue
-        run = studies.run_study(system.slug, "smoke", store=folder / "tour.sqlite", progress=False)
+        run = studies.run_study(system.slug, "smoke", store=folder / "tour.sqlite")
         for failure in run.failures:
             raise RuntimeError(f"study {system.slug}, {failure.trial.label}: {failure.error}")
         lines.append(f"{system.slug}: {len(run.table)} trials; `perturbax study run {system.slug}` gives the verdict")
