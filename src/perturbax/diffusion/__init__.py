@@ -30,6 +30,14 @@ from ._grid import (
 from ._grid import (
     TimeUniform as TimeUniform,
 )
+from ._increment import DDIMIncrement as DDIMIncrement
+from ._increment import HeunIncrement as HeunIncrement
+from ._increment import MidpointIncrement as MidpointIncrement
+from ._invert import Inversion as Inversion
+from ._invert import Latent as Latent
+from ._invert import edit as edit
+from ._invert import invert as invert
+from ._invert import sample_latent as sample_latent
 from ._method import AbstractPlanned as AbstractPlanned
 from ._method import AbstractSampler as AbstractSampler
 from ._method import Path as Path
@@ -81,10 +89,13 @@ from ._stepping import FixedSinglestep as FixedSinglestep
 from ._stepping import Multistep as Multistep
 from ._stepping import Singlestep as Singlestep
 from .adaptive_dpm_solver import AdaptiveDPMSolver as AdaptiveDPMSolver
+from .bdia import BDIA as BDIA
+from .belm import BELM as BELM
 from .ddim import DDIM as DDIM
 from .ddpm import DDPM as DDPM
 from .dpm_solver import DPMSolver as DPMSolver
 from .dpm_solver_pp import DPMSolverPP as DPMSolverPP
+from .edict import EDICT as EDICT
 from .euler import Euler as Euler
 from .ghvb import GHVB as GHVB
 from .heavy_ball import HeavyBall as HeavyBall
@@ -94,8 +105,11 @@ from .plms import PLMS as PLMS
 from .runge_kutta import RungeKutta as RungeKutta
 
 __all__ = [
+    "BDIA",
+    "BELM",
     "DDIM",
     "DDPM",
+    "EDICT",
     "EDM",
     "GHVB",
     "PLMS",
@@ -111,6 +125,7 @@ __all__ = [
     "ClassifierFree",
     "ClassifierGuidance",
     "Clip",
+    "DDIMIncrement",
     "DPMSolver",
     "DPMSolverPP",
     "Data",
@@ -124,8 +139,12 @@ __all__ = [
     "FlowMatching",
     "HeavyBall",
     "Heun",
+    "HeunIncrement",
+    "Inversion",
     "Karras",
+    "Latent",
     "LogSNR",
+    "MidpointIncrement",
     "Multistep",
     "Nesterov",
     "Path",
@@ -140,6 +159,9 @@ __all__ = [
     "VPCosine",
     "VPLinear",
     "Velocity",
+    "edit",
+    "invert",
     "plan",
     "sample",
+    "sample_latent",
 ]

@@ -34,17 +34,17 @@ def check_drawable(process: AbstractProcess, start: float) -> None:
         )
 
 
-def settle_start(x_T: Any, shape: tuple[int, ...]) -> Any:
+def settle_start(x_T: Any, shape: tuple[int, ...], name: str = "x_T") -> Any:
     if isinstance(x_T, jax.Array | np.ndarray) or not hasattr(x_T, "shape") or not hasattr(x_T, "dtype"):
-        x_T = check_array("x_T", x_T, shape=(None, *shape))
+        x_T = check_array(name, x_T, shape=(None, *shape))
         return x_T.astype(jnp.promote_types(x_T.dtype, jnp.float32))
     got = tuple(x_T.shape)
     if len(got) != 1 + len(shape) or got[1:] != shape or got[0] == 0:
-        raise ValueError(f"x_T must have shape {('batch', *shape)}, got {got}")
+        raise ValueError(f"{name} must have shape {('batch', *shape)}, got {got}")
     if not is_floating(x_T.dtype):
-        raise TypeError(f"x_T must hold floating numbers, got dtype {x_T.dtype}")
+        raise TypeError(f"{name} must hold floating numbers, got dtype {x_T.dtype}")
     if not all_finite(x_T):
-        raise ValueError("x_T must be finite")
+        raise ValueError(f"{name} must be finite")
     return x_T
 
 

@@ -70,16 +70,60 @@ class AbstractPlanned(AbstractSampler):
     def integrate(self, x: Any, evaluate: Tracer, path: Path) -> Any:
         """The state at the end of the path, written with `+`, `-` and scaling on `x` and on what `evaluate` gives."""
 
+    def path(self, process: AbstractProcess, start: float | None = None) -> Path:
+        """The path of a run."""
+        return Path(process, self.grid, start, self.steps - self.grid.denoises)
+
     def plan(self, process: AbstractProcess, start: float | None = None) -> Plan:
         """Compile to a plan for a process; see `diffusion.plan`."""
         tracer = Tracer()
-        path = Path(process, self.grid, start, self.steps - self.grid.denoises)
+        path = self.path(process, start)
         # Steps that do not exist (an expansion where alpha is 0) come out non-finite and are refused by build_plan.
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             x = self.integrate(tracer.start, tracer, path)
         if self.grid.denoises:
             x = tracer.data(x, Node.at(process, self.grid.end(process)))
         return build_plan(tracer, [x], process, self.grid.begin(process, start))
+
+
+class AbstractInvertible(AbstractPlanned):
+    """A planned sampler that can also be run from data to noise.
+
+    Its latent is one or several states, which `ascend` computes and `resume` samples from again.
+    """
+
+    @property
+    @abc.abstractmethod
+    def latent_states(self) -> int:
+        """Number of states of a latent."""
+
+    @abc.abstractmethod
+    def nodes(self, path: Path) -> list[Node]:
+        """The nodes of a run along the path, from noise to data."""
+
+    @abc.abstractmethod
+    def resume(self, states: list[Any], evaluate: Tracer, path: Path) -> Any:
+        """The state at the end of the path, from a latent."""
+
+    @abc.abstractmethod
+    def ascend(self, x: Any, evaluate: Tracer, path: Path) -> list[Any]:
+        """The latent of the state `x` at the end of the path."""
+
+    @abc.abstractmethod
+    def amplification(self, nodes: list[Node]) -> float:
+        """By how much an inversion along the nodes amplifies rounding."""
+
+    def resume_plan(self, process: AbstractProcess, start: float | None = None) -> Plan:
+        """Compile sampling from a latent."""
+        tracer = Tracer(self.latent_states)
+        x = self.resume(tracer.starts, tracer, self.path(process, start))
+        return build_plan(tracer, [x], process, self.grid.begin(process, start))
+
+    def inversion_plan(self, process: AbstractProcess, start: float | None = None) -> Plan:
+        """Compile the way from data to a latent."""
+        tracer = Tracer()
+        states = self.ascend(tracer.start, tracer, self.path(process, start))
+        return build_plan(tracer, states, process, self.grid.end(process))
 
 
 class AbstractUnplanned(AbstractSampler):

@@ -77,3 +77,24 @@ MOMENTUM = Paper(
     arxiv="2307.11118",
     venue="ICLR",
 )
+
+BDIA = Paper(
+    title="Exact Diffusion Inversion via Bi-directional Integration Approximation",
+    authors=("Guoqiang Zhang", "J. P. Lewis", "W. Bastiaan Kleijn"),
+    year=2023,
+    arxiv="2307.10829",
+)
+
+EDICT = Paper(
+    title="EDICT: Exact Diffusion Inversion via Coupled Transformations",
+    authors=("Bram Wallace", "Akash Gokul", "Nikhil Naik"),
+    year=2022,
+    arxiv="2211.12446",
+)
+
+BELM = Paper(
+    title="BELM: Bidirectional Explicit Linear Multi-step Sampler for Exact Inversion in Diffusion Models",
+    authors=("Fangyikang Wang", "Hubery Yin", "Yuejiang Dong", "Huminhao Zhu", "Chao Zhang"),
+    year=2024,
+    arxiv="2410.07273",
+)

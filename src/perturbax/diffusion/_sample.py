@@ -187,7 +187,7 @@ def sample(
     if sharding is not None:
         x_T = place(x_T, sharding)
     if compiled is not None:
-        samples, where = _run_plan(problem, compiled, x_T, key, trajectory, callback)
+        samples, where = run_plan(problem, compiled, x_T, key, trajectory, callback)
     else:
         for name, given in (("trajectory", trajectory), ("callback", callback)):
             if given:
@@ -207,20 +207,21 @@ def _start_time(problem: Sampling) -> float:
     return start
 
 
-def _run_plan(
+def run_plan(
     problem: Sampling, compiled: Plan, x_T: Any, key: Any, trajectory: bool, callback: Callable | None
 ) -> tuple[Samples, str]:
-    """The samples, and where the model became non-finite in words."""
-    foreign = not isinstance(x_T, jax.Array)
+    """Run a plan from one state or a tuple of them: the samples, and where the model became non-finite in words."""
+    like_x = x_T[0] if isinstance(x_T, tuple) else x_T
+    foreign = not isinstance(like_x, jax.Array)
     through_data = problem.corrector is not None or isinstance(problem.guidance, ClassifierGuidance)
     tilt = ("tilt",) if isinstance(problem.guidance, ClassifierGuidance) else ()
     rows = compiled.rows(problem.prediction, ("to_data", "from_data", *tilt) if through_data else ("direct",))
-    denoiser, condition = _settle(problem, x_T, foreign)
-    keys = _path_keys(key, x_T.shape[0]) if compiled.stochastic else None
+    denoiser, condition = _settle(problem, like_x, foreign)
+    keys = _path_keys(key, like_x.shape[0]) if compiled.stochastic else None
     if foreign:
 
         def draw(stage: int) -> Any:
-            return like(x_T, np.asarray(sample_noise(keys, stage, tuple(x_T.shape), jnp.float32)))
+            return like(like_x, np.asarray(sample_noise(keys, stage, tuple(like_x.shape), jnp.float32)))
 
         execution = run_eager(compiled, denoiser, rows, x_T, draw, condition, trajectory, callback)
     else:

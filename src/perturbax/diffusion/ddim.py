@@ -14,11 +14,11 @@ import numpy as np
 from ..core import Paper, check_number
 from . import _papers
 from ._grid import AbstractGrid, LogSNR
-from ._method import AbstractPlanned, Path, posterior_std
-from ._trace import Tracer
+from ._method import AbstractInvertible, Path, posterior_std
+from ._trace import Node, Tracer
 
 
-class DDIM(AbstractPlanned):
+class DDIM(AbstractInvertible):
     """First-order sampler; deterministic for `eta=0`, ancestral (as `DDPM`) for `eta=1`.
 
     Also known as exponential Euler, DPM-Solver-1, and for `eta=0` the Euler method in the noise level.
@@ -51,9 +51,18 @@ class DDIM(AbstractPlanned):
     def __check_init__(self):
         check_number("eta", self.eta, minimum=0.0, maximum=1.0)
 
+    @property
+    def latent_states(self) -> int:
+        return 1
+
+    def amplification(self, nodes: list[Node]) -> float:
+        return 1.0
+
+    def nodes(self, path: Path) -> list[Node]:
+        return path.nodes(path.evaluations)
+
     def integrate(self, x: Any, evaluate: Tracer, path: Path) -> Any:
-        nodes = path.nodes(path.evaluations)
-        for s, t in itertools.pairwise(nodes):
+        for s, t in itertools.pairwise(self.nodes(path)):
             m = evaluate.data(x, s)
             c = self.eta * posterior_std(s, t)
             keep = np.sqrt(t.sigma**2 - c**2) / s.sigma
@@ -61,3 +70,15 @@ class DDIM(AbstractPlanned):
             if c:
                 x = x + c * evaluate.draw()
         return x
+
+    def resume(self, states: list[Any], evaluate: Tracer, path: Path) -> Any:
+        return self.integrate(states[0], evaluate, path)
+
+    def ascend(self, x: Any, evaluate: Tracer, path: Path) -> list[Any]:
+        """DDIM inversion: the same step upwards, with the prediction at its start; an approximation."""
+        if self.eta > 0.0:
+            raise ValueError(f"eta must be 0 to invert: a step with noise has no inverse, got {self.eta:g}")
+        for s, t in itertools.pairwise(self.nodes(path)[::-1]):
+            m = evaluate.data(x, s)
+            x = t.sigma / s.sigma * x + (t.alpha - t.sigma / s.sigma * s.alpha) * m
+        return [x]
