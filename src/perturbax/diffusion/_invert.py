@@ -76,7 +76,7 @@ def invert(problem: Sampling, method: AbstractInvertible, x_0: Any, *, throw: bo
     if amplification * precision > 1e-3:
         warnings.warn(
             f"{type(method).__name__} amplifies rounding in the latent by up to {amplification:.2g} over "
-            f"{len(nodes) - 1} steps, beyond what {x_0.dtype} carries: take fewer steps, a gamma nearer to 1, or float64",
+            f"{len(nodes) - 1} steps, beyond what {x_0.dtype} carries: take fewer steps or float64",
             stacklevel=2,
         )
     samples, where = run_plan(problem, compiled, x_0, None, False, None)
