@@ -347,6 +347,7 @@ _WRONG = {
     "--stochastic": ("--model", "own:gaussian", "--stochastic", -1),
     "--method-option of ddim": ("--model", "own:gaussian", "--method", "ddim", "--method-option", "mu=1"),
     "eta must be a number in": ("--model", "own:gaussian", "--method", "ddim", "--method-option", "eta=nan"),
+    "third must be one of official, exact": ("--model", "own:gaussian", "--method-option", "third=best"),
     "lower_order_final must be one of": ("--model", "own:gaussian", "--method-option", "lower_order_final=1"),
     "--prediction must be one of": ("--model", "own:gaussian", "--shape", 2, "--prediction", "noise"),
     "--prediction must be data": ("--model", "digits-mixture", "--prediction", "epsilon"),

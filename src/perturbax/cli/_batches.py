@@ -53,11 +53,9 @@ class Batches:
         write_atomic(self._path(index), buffer.getvalue())
 
     def join(self, count: int) -> dict[str, np.ndarray]:
-        """All batches one after the other; scalars are stacked."""
+        """All batches one after the other."""
         parts = [self._read(index) for index in range(count)]
-        return {
-            name: np.concatenate([np.atleast_1d(part[name]) for part in parts]) for name in (parts[0] if parts else ())
-        }
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def remove(self) -> None:
         """Delete the folder, once the output is written."""

@@ -9,7 +9,7 @@ import dataclasses
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import equinox as eqx
 import numpy as np
@@ -123,6 +123,8 @@ def build_method(
     settings = dict(settings or {})
     simple = {"order": order, "solver_type": solver_type, "stochastic": stochastic}
     values: dict[str, Any] = {field: value for field, value in simple.items() if value is not None}
+    if solver_type is not None and "solver_type" in fields:
+        choose("--solver-type", solver_type, _words_of(cls)["solver_type"])
     wanted = [*values, *(["stepping"] if stepping is not None else []), *(["grid"] if grid is not None else [])]
     for field in wanted:
         if field not in fields:
@@ -216,7 +218,18 @@ def _claim(settings: dict[str, str], cls: type) -> dict[str, Any]:
     """Take from the settings those that are fields of a class."""
     scalars = _scalars(cls)
     names = [name for name in settings if name in scalars]
-    return {name: _parse_value("--method-option", name, settings.pop(name), scalars[name]) for name in names}
+    words = _words_of(cls)
+    return {
+        name: choose(f"--method-option {name}", settings.pop(name), words[name])
+        if name in words
+        else _parse_value("--method-option", name, settings.pop(name), scalars[name])
+        for name in names
+    }
+
+
+def _words_of(cls: type) -> dict[str, tuple[str, ...]]:
+    """The choices of the fields that are one of a few words."""
+    return {field.name: get_args(field.type) for field in dataclasses.fields(cls) if get_origin(field.type) is Literal}
 
 
 def _parse_value(option: str, name: str, text: str, default: Any) -> Any:

@@ -95,7 +95,7 @@ def draw(
                         x_T=task.starts(jax.random.fold_in(key, 0), first, here),
                     )
                     spent = int(samples.stats["evaluations"])
-                    batches.keep(index, x=np.asarray(samples.x), evaluations=np.int64(spent))
+                    batches.keep(index, x=np.asarray(samples.x), evaluations=np.array([spent]))
                 bar.advance(here)
     except KeyboardInterrupt:
         note(f"stopped: {len(batches.finished())} of {len(first_of)} batches are in {batches.folder}; see --resume")
