@@ -137,7 +137,7 @@ class TimePower(AbstractGrid):
         check_number("p", self.p, minimum=0.0, exclusive=True)
 
     def _interior(self, process: AbstractProcess, intervals: int, start: float, end: float) -> np.ndarray:
-        first, last = np.float64([start, end]) ** (1.0 / self.p)
+        first, last = np.asarray([start, end], dtype=np.float64) ** (1.0 / self.p)
         times = np.linspace(first, last, intervals + 1) ** self.p
         times[0], times[-1] = start, end
         return times
