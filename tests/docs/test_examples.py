@@ -1,7 +1,9 @@
 """Every Python block of the README and of the docs runs, those of a page one after the other."""
 
+import contextlib
 import functools
 import importlib.util
+import io
 import os
 import re
 from pathlib import Path
@@ -40,8 +42,14 @@ def blocks_of(page: Path) -> tuple[Block, ...]:
 
 
 def run(block: Block, names: dict) -> None:
-    # Padded so that a traceback names the line of the page.
-    exec(compile("\n" * (block.line - 1) + block.code, block.page, "exec"), names)
+    """Run a block; what a comment behind `print(...)` says must be among what is printed."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        # Padded so that a traceback names the line of the page.
+        exec(compile("\n" * (block.line - 1) + block.code, block.page, "exec"), names)
+    printed = said.getvalue().splitlines()
+    for promised in re.findall(r"^ *print\(.*\)  # (.+)$", block.code, re.MULTILINE):
+        assert promised in printed, f"{block.page}:{block.line} promises {promised!r} and prints {printed}"
 
 
 @pytest.fixture(autouse=True)

@@ -49,7 +49,7 @@ class Batches:
         if not self.finished():
             write_atomic(self.folder / "settings.json", json.dumps(self._settings, indent=2).encode())
         buffer = io.BytesIO()
-        np.savez(buffer, **arrays)
+        np.savez(buffer, allow_pickle=False, **arrays)
         write_atomic(self._path(index), buffer.getvalue())
 
     def join(self, count: int) -> dict[str, np.ndarray]:

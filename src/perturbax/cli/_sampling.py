@@ -104,7 +104,7 @@ def draw(
     if task.condition is not None:
         arrays["condition"] = task.condition[np.arange(count) % len(task.condition)]
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays, settings=np.array(json.dumps(settings)))
+    np.savez(buffer, allow_pickle=False, **arrays, settings=np.array(json.dumps(settings)))
     write_atomic(out, buffer.getvalue())
     if png is not None:
         write_atomic(png, encode_png(sheet(arrays["x"])))
