@@ -87,3 +87,9 @@ def test_a_damaged_store_is_refused(tmp_path):
     with pytest.raises(ValueError, match=re.escape(str(store))):
         report.build(tmp_path / "site", store=store)
     assert store.read_bytes().startswith(b"not a database")
+
+
+def test_a_store_that_is_not_there_is_named_and_not_made(tmp_path):
+    with pytest.raises(FileNotFoundError, match=re.escape(str(tmp_path / "none.sqlite"))):
+        report.cards(tmp_path / "none.sqlite")
+    assert not (tmp_path / "none.sqlite").exists()

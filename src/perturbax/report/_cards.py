@@ -3,9 +3,11 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perturbax import studies
+from perturbax.studies._run import _Campaign, _grid
 
 if TYPE_CHECKING:
     import os
@@ -77,15 +79,17 @@ def cards(store: "str | os.PathLike[str] | None" = None) -> tuple[Card, ...]:
 
     **Raises:**
 
-    `ValueError` for a damaged summary or store, with its name.
+    `ValueError` for a damaged summary or store, `FileNotFoundError` for a store that is not there, with its name.
 
     >>> from perturbax import report
     >>> all(card.bars for card in report.cards())
     True
     """
+    if store is not None:
+        _check_store(store)
     made = []
     for system in studies.systems():
-        fresh = _from_store(system, store) if store is not None and system.built else None
+        fresh = _from_store(system.slug, store) if store is not None and system.built else None
         if fresh is not None:
             made.append(fresh)
             continue
@@ -159,11 +163,24 @@ def wanted(bar: Mapping[str, Any]) -> str:
     return f"{'≤' if bar['sense'] == '<=' else '≥'} {number(bar['threshold'])}"
 
 
-def _from_store(system: studies.System, store: "str | os.PathLike[str]") -> Card | None:
-    run = studies.finished_run(system.slug, "small", store=store)
+def _from_store(study: str, store: "str | os.PathLike[str]") -> Card | None:
+    """The card from the trials of preset `"small"` in a store, `None` when they are not all there."""
+    opened = studies.Store(store)
+    try:
+        source = studies.find_study(study)
+        campaign = _Campaign(source, _grid(source, "small", None), opened)
+        run = None if campaign._left() else campaign.result("small")
+    finally:
+        opened.close()
     if run is None or run.met is None:
         return None
     return card_from_summary(studies.summarize(run), studies.draw(run))
+
+
+def _check_store(store: "str | os.PathLike[str]") -> None:
+    """A store is made when it is not there, which is right for running a study and wrong for looking at one."""
+    if "://" not in str(store) and not Path(store).expanduser().is_file():
+        raise FileNotFoundError(2, "there is no such store", str(store))
 
 
 def _tabulate(
