@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -m
+# The theme's advertisement for its successor is no warning about our docs.
+export NO_MKDOCS_2_WARNING := 1
 UV := $(shell command -v uv 2>/dev/null)
 BENCHMARKS := $(wildcard benchmarks/[!_]*.py)
 WORKERS ?= 2
