@@ -50,7 +50,7 @@ def test_both_executors_agree_and_count(planned, gaussian):
     scanned = diffusion.sample(problem(gaussian.noise), planned, key=KEY, x_T=jnp.asarray(START))
     assert isinstance(eager.x, np.ndarray)
     assert len(calls) == eager.stats["evaluations"] == scanned.stats["evaluations"]
-    np.testing.assert_allclose(scanned.x, eager.x, atol=3e-5, rtol=1e-4)
+    np.testing.assert_allclose(scanned.x, eager.x, atol=3e-4)
 
 
 def test_scanned_calls_the_model_as_often_as_it_says(gaussian):
