@@ -199,17 +199,17 @@ def run_scanned(
     shape, dtype = starts[0].shape, starts[0].dtype
     width = plan.mix.shape[1]
 
-    def mixed(mix: Array, registers: Array) -> Array:
+    def mixed(mix: Array, registers: tuple[Array, ...]) -> Array:
         total = mix[0] * registers[0]
         for r in range(1, width):
             total = total + mix[r] * registers[r]
         return total
 
-    def combine(mix: Array, draw: Array, registers: Array, index: Any) -> Array:
+    def combine(mix: Array, draw: Array, registers: tuple[Array, ...], index: Any) -> Array:
         state = mixed(mix, registers)
         return state if keys is None else state + draw * sample_noise(keys, index, shape, dtype)
 
-    def stage(registers: Array, columns: Any):
+    def stage(registers: tuple[Array, ...], columns: Any):
         index, row, mix, draw, kept_mix, state_slot, output_slot, noise_slot, kept_slot = columns
         state = combine(mix, draw, registers, index)
         kept = [mixed(kept_mix[i], registers) for i in range(kept_mix.shape[0])]
@@ -218,7 +218,7 @@ def run_scanned(
         writes += [(noise_slot[i], noise) for i in range(noise_slot.shape[0])]
         writes += [(kept_slot[i], value) for i, value in enumerate(kept)]
         for slot, value in writes:
-            registers = registers.at[slot].set(value, mode="drop")
+            registers = tuple(jnp.where(slot == r, value, register) for r, register in enumerate(registers))
         if callback is not None:
             jax.debug.callback(callback, index, row.time, state, preview, ordered=True)
         return registers, (jnp.all(jnp.isfinite(output)), (state, preview) if trajectory else None)
@@ -228,9 +228,9 @@ def run_scanned(
     table = jax.tree.map(lambda column: jnp.asarray(column, dtype), rows)
     slots = jax.tree.map(jnp.asarray, (plan.state_slot, plan.output_slot, plan.noise_slot, plan.kept_slot))
     columns = (jnp.arange(stages), table, mix[:stages], draw[:stages], jnp.asarray(plan.kept_mix, dtype), *slots)
-    registers = jnp.zeros((width, *shape), dtype)
-    for i, start in enumerate(starts):
-        registers = registers.at[i].set(start)
+    # One array per register, written by selection: writing into one stacked array at a traced index makes XLA copy the
+    # whole stack at every stage.
+    registers = (*starts, *(jnp.zeros(shape, dtype) for _ in range(width - len(starts))))
     registers, (finite, path) = jax.lax.scan(stage, registers, columns)
     ends = [combine(mix[k], draw[k], registers, k) for k in range(stages, mix.shape[0])]
     finite = jnp.append(finite, jnp.all(jnp.isfinite(jnp.stack(ends))))
