@@ -85,6 +85,8 @@ from ._sample import Samples as Samples
 from ._sample import Sampling as Sampling
 from ._sample import plan as plan
 from ._sample import sample as sample
+from ._stability import Stability as Stability
+from ._stability import stability as stability
 from ._stepping import FixedSinglestep as FixedSinglestep
 from ._stepping import Multistep as Multistep
 from ._stepping import Singlestep as Singlestep
@@ -99,6 +101,7 @@ from .edict import EDICT as EDICT
 from .euler import Euler as Euler
 from .ghvb import GHVB as GHVB
 from .heavy_ball import HeavyBall as HeavyBall
+from .heavy_ball_pp import HeavyBallPP as HeavyBallPP
 from .heun import Heun as Heun
 from .nesterov import Nesterov as Nesterov
 from .plms import PLMS as PLMS
@@ -138,6 +141,7 @@ __all__ = [
     "Flow",
     "FlowMatching",
     "HeavyBall",
+    "HeavyBallPP",
     "Heun",
     "HeunIncrement",
     "Inversion",
@@ -154,6 +158,7 @@ __all__ = [
     "Sampling",
     "Score",
     "Singlestep",
+    "Stability",
     "TimePower",
     "TimeUniform",
     "VPCosine",
@@ -164,4 +169,5 @@ __all__ = [
     "plan",
     "sample",
     "sample_latent",
+    "stability",
 ]
