@@ -249,7 +249,7 @@ def test_a_model_that_raises_is_heard():
 
 def test_start_in_the_middle_of_the_way(problem):
     near = diffusion.Sampling(problem.model, PROCESS, shape=(6,), start=0.2)
-    with pytest.raises(ValueError, match="x_T is needed to start at time 0[.]2"):
+    with pytest.raises(ValueError, match="x_T is needed to start at time"):
         diffusion.sample(near, METHOD, key=KEY)
     samples = diffusion.sample(near, METHOD, x_T=X_T, trajectory=True)
     assert samples.times[0] == 0.2
