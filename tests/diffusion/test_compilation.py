@@ -121,7 +121,7 @@ def test_a_jitted_call_compiles_once_for_all_starts_and_weights():
     def run(model, x):
         return diffusion.sample(diffusion.Sampling(model, VP, shape=(4,)), diffusion.DDIM(steps=6), x_T=x).x
 
-    first, second = jnp.ones((3, 4)), jnp.full((3, 4), 2.0)
+    first, second = jax.random.normal(jax.random.key(0), (2, 3, 4))
     run(network(0), first)
     other = network(1)
     with compilations() as seen:

@@ -162,8 +162,9 @@ def build_plan(tracer: Tracer, results: Sequence[Combination], process: Abstract
         predicts_data=np.array([stage.data for stage in stages], dtype=bool),
         **registers._asdict(),
         starts=len(tracer.starts),
-        start_time=float(start_time),
-        prior_std=float(process.sigma(start_time)),
+        # NumPy scalars, because a Python float is part of the program under jit: another start would compile again.
+        start_time=np.float64(start_time),
+        prior_std=np.float64(process.sigma(start_time)),
     )
 
 
