@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 
 import equinox as eqx
 import jax
@@ -18,6 +17,9 @@ from perturbax import core
 
 X = np.random.default_rng(0).normal(size=(96, 3)).astype(np.float32)
 Y = np.sin(X @ np.array([1.0, -2.0, 0.5], np.float32))
+
+# One object for all tests: with another optimiser, though of equal numbers, the same program is compiled again.
+ADAM = optax.adam(1e-2)
 
 
 def make_model(key):
@@ -34,7 +36,7 @@ def fit(model=None, data=(X, Y), loss=loss, **options):
     options = {
         "steps": 40,
         "batch_size": 16,
-        "optimizer": optax.adam(1e-2),
+        "optimizer": ADAM,
         "key": jax.random.key(1),
         "chunk": 10,
         "progress": False,
@@ -51,18 +53,17 @@ def assert_same(a, b, **tolerance):
 
 def test_it_is_the_plain_optax_loop():
     """One route of our own, one without any of it: the same updates on the same full batches."""
-    optimizer, key = optax.adam(1e-2), jax.random.key(1)
     ours = fit(batch_size=None, loss=lambda model, batch, key: loss(model, batch, jax.random.key(0)), steps=25)
     params, static = eqx.partition(make_model(jax.random.key(0)), eqx.is_inexact_array)
-    state, losses = optimizer.init(params), []
+    state, losses = ADAM.init(params), []
     step = jax.jit(jax.value_and_grad(lambda p: loss(eqx.combine(p, static), (X, Y), jax.random.key(0))))
     for _ in range(25):
         value, gradient = step(params)
-        updates, state = optimizer.update(gradient, state, params)
-        params, _ = optax.apply_updates(params, updates), losses.append(float(value))
+        updates, state = ADAM.update(gradient, state, params)
+        params = optax.apply_updates(params, updates)
+        losses.append(float(value))
     np.testing.assert_allclose(ours.losses, losses, rtol=1e-5)
     assert_same(eqx.filter(ours.model, eqx.is_inexact_array), params, rtol=1e-4, atol=1e-6)
-    assert key is not None
 
 
 def test_the_length_of_a_chunk_changes_no_bit():
@@ -204,7 +205,7 @@ def test_vmap_over_seeds_equals_separate_runs():
     options = {
         "steps": 30,
         "batch_size": 16,
-        "optimizer": optax.adam(1e-2),
+        "optimizer": ADAM,
         "chunk": 10,
         "ema": 0.9,
         "validation": (X[:20], Y[:20]),
@@ -398,8 +399,6 @@ def test_the_checkpoint_is_written_between_chunks_at_most_so_often(tmp_path):
     assert seen == [False, True, True, True]
     path.unlink()
     seen.clear()
-    started = time.monotonic()
     fit(checkpoint=path, checkpoint_seconds=1e9, callback=lambda so_far: seen.append(path.exists()))
     assert seen == [False] * 4
     assert path.exists()
-    assert time.monotonic() - started < 60

@@ -128,7 +128,7 @@ def signature(training: Training, start: Start, state: State) -> dict[str, str]:
     """What must be the same for a run to go on as if it had never stopped. The number of steps may grow."""
     data = training.data
     return {
-        "key": str(np.asarray(jax.random.key_data(start.step_key)).tolist()),
+        "key": str(np.asarray(jax.random.key_data(start.loss_key)).tolist()),
         "batch_size": str(training.batch_size),
         "ema": str(training.decay),
         "validation": "none" if training.validation is None else "given",

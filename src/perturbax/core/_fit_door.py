@@ -12,6 +12,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from ._check import check_array, check_integer, check_number
+from ._shuffle import round_keys
 from ._training import Start, Training
 
 
@@ -42,8 +43,7 @@ def settle(
         validation = _settle_arrays("validation", validation)
         if not callable(data) and jax.tree.structure(validation) != jax.tree.structure(data):
             raise ValueError("validation must be a pytree of the same structure as data")
-    step_key, shuffle_key, validation_key = jax.random.split(keys, 3) if seeds is None else _split_each(keys)
-    start = Start(frozen, shuffle_key=shuffle_key, step_key=step_key, validation_key=validation_key)
+    start = Start(frozen, *(_keys(keys) if seeds is None else jax.vmap(_keys)(keys)))
     training = Training(
         loss=loss,
         has_aux=has_aux,
@@ -140,21 +140,28 @@ def _settle_arrays(name: str, tree: Any) -> Any:
     return jax.tree.map(jnp.asarray, tree)
 
 
-def _split_each(keys: jax.Array) -> jax.Array:
-    return jax.vmap(lambda key: jax.random.split(key, 3), out_axes=1)(keys)
+def _keys(key: jax.Array) -> tuple[jax.Array, ...]:
+    shuffle, *rest = jax.random.split(key, 4)
+    return round_keys(shuffle), *rest
 
 
 def _check_loss(training: Training, start: Start, params: Any) -> int | None:
     """Trace the loss once for its shape. Returns the size of a batch where its leaves agree on one."""
-
-    def trace(start: Start, params: Any) -> Any:
-        key = start.step_key
-        batch = training.batch(start, jnp.zeros((), jnp.int32), key)
-        return batch, training.loss(eqx.combine(params, start.frozen), batch, key)
-
     if training.seeds is not None:
         start, params = jax.tree.map(lambda x: x[0] if eqx.is_array(x) else x, (start, params))
-    batch, value = eqx.filter_eval_shape(trace, start, params)
+    if callable(training.data):
+        batch = eqx.filter_eval_shape(training.data, start.batch_key)
+    else:
+        # Its shape is known without tracing how it is drawn.
+        shape = () if training.batch_size is None else (training.batch_size,)
+        batch = jax.tree.map(
+            lambda x: jax.ShapeDtypeStruct((shape or x.shape[:1]) + x.shape[1:], x.dtype), training.data
+        )
+
+    def value_of(params: Any, batch: Any) -> Any:
+        return training.loss(eqx.combine(params, start.frozen), batch, start.loss_key)
+
+    value = eqx.filter_eval_shape(value_of, params, batch)
     if training.has_aux:
         if not (isinstance(value, tuple) and len(value) == 2):
             raise TypeError(f"loss must return a pair (value, aux) with loss_has_aux, got {type(value).__name__}")

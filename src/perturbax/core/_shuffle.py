@@ -9,30 +9,38 @@ import math
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int, PRNGKeyArray
+from jaxtyping import Array, Int, PRNGKeyArray, UInt32
 
 _ROUNDS = 6
 
 
-def shuffled(key: PRNGKeyArray, place: Int[Array, " n"], size: int) -> Int[Array, " n"]:
-    """The entries at `place` of a random permutation of `range(size)`.
+def round_keys(key: PRNGKeyArray) -> UInt32[Array, " rounds"]:
+    """What `shuffled` takes of a PRNG key, once for all epochs."""
+    return jax.random.bits(key, (_ROUNDS,), jnp.uint32)
 
-    **Arguments:** `key`: chooses the permutation; `place`: numbers in `range(size)`; `size`.
+
+def shuffled(
+    keys: UInt32[Array, " rounds"], epoch: Int[Array, ""], place: Int[Array, " n"], size: int
+) -> Int[Array, " n"]:
+    """The entries at `place` of the random permutation of `range(size)` that belongs to an epoch.
+
+    **Arguments:** `keys`: of `round_keys`; `epoch`: another one has another permutation; `place`: numbers in
+    `range(size)`; `size`.
 
     **Returns:** the entries; all places together give every number once.
 
-    >>> sorted(shuffled(jax.random.key(0), jnp.arange(5), 5).tolist())
+    >>> sorted(shuffled(round_keys(jax.random.key(0)), jnp.array(0), jnp.arange(5), 5).tolist())
     [0, 1, 2, 3, 4]
     """
     rows = math.isqrt(size - 1) + 1
     columns = -(-size // rows)
-    round_keys = jax.random.bits(key, (_ROUNDS,), jnp.uint32)
+    keys = _hash(keys, epoch.astype(jnp.uint32))
 
     def permute(place: Array) -> Array:
         row, column = place // columns, place % columns
         for i in range(0, _ROUNDS, 2):
-            row = (row + _hash(column, round_keys[i]) % rows) % rows
-            column = (column + _hash(row, round_keys[i + 1]) % columns) % columns
+            row = (row + _hash(column, keys[i]) % rows) % rows
+            column = (column + _hash(row, keys[i + 1]) % columns) % columns
         return row * columns + column
 
     def walk(place: Array) -> Array:
@@ -42,9 +50,9 @@ def shuffled(key: PRNGKeyArray, place: Int[Array, " n"], size: int) -> Int[Array
     return inside.astype(place.dtype)
 
 
-def _hash(value: Array, round_key: Array) -> Array:
+def _hash(value: Array, key: Array) -> Array:
     """The finaliser of MurmurHash3, with the key mixed in."""
-    value = value * jnp.uint32(0x9E3779B1) ^ round_key
+    value = value * jnp.uint32(0x9E3779B1) ^ key
     value = (value ^ (value >> 16)) * jnp.uint32(0x85EBCA6B)
     value = (value ^ (value >> 13)) * jnp.uint32(0xC2B2AE35)
     return value ^ (value >> 16)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from jaxtyping import Array, Bool, Int, Key, PRNGKeyArray
+from jaxtyping import Array, Bool, Int, Key, PRNGKeyArray, UInt32
 
 from ._shuffle import shuffled
 
@@ -17,8 +17,9 @@ class Start(eqx.Module):
     """What a run is given and never changes: the leaves of the model that are not trained, and its keys."""
 
     frozen: Any
-    shuffle_key: Key[Array, "*seeds"]
-    step_key: Key[Array, "*seeds"]
+    shuffle: UInt32[Array, "*seeds rounds"]
+    batch_key: Key[Array, "*seeds"]
+    loss_key: Key[Array, "*seeds"]
     validation_key: Key[Array, "*seeds"]
 
 
@@ -95,23 +96,23 @@ class Training(eqx.Module):
 
         return self._each_seed(validate, eqx.if_array(0), eqx.if_array(0))(start, state)
 
-    def batch(self, start: Start, step: Int[Array, ""], key: PRNGKeyArray) -> Any:
+    def batch(self, start: Start, step: Int[Array, ""]) -> Any:
         """The batch of a step: drawn by the user's function, all data, or the next part of this epoch's shuffle."""
         if callable(self.data):
-            batch = self.data(key)
+            batch = self.data(jax.random.fold_in(start.batch_key, step))
         elif self.batch_size is None:
             batch = self.data
         else:
             size = jax.tree.leaves(self.data)[0].shape[0]
             epoch, part = jnp.divmod(step, size // self.batch_size)
             place = part * self.batch_size + jnp.arange(self.batch_size, dtype=jnp.int32)
-            index = shuffled(jax.random.fold_in(start.shuffle_key, epoch), place, size)
+            index = shuffled(start.shuffle, epoch, place, size)
             batch = jax.tree.map(lambda x: x.at[index].get(mode="promise_in_bounds"), self.data)
         return self._spread(batch, PartitionSpec("batch"))
 
     def _step(self, start: Start, state: State) -> tuple[State, Any]:
-        batch_key, loss_key = jax.random.split(jax.random.fold_in(start.step_key, state.step))
-        batch = self.batch(start, state.step, batch_key)
+        batch = self.batch(start, state.step)
+        loss_key = jax.random.fold_in(start.loss_key, state.step)
 
         def objective(params: Any) -> tuple[Array, Any]:
             return self._loss(eqx.combine(params, start.frozen), batch, loss_key)
