@@ -44,9 +44,14 @@ $(BIN)/python:
 	fi
 
 # One stamp for each set of extras: installed again only when pyproject.toml changes.
-$(VENV)/.setup: pyproject.toml | $(BIN)/python
+$(VENV)/.tour: pyproject.toml | $(BIN)/python
 	@echo "Installing perturbax into $(VENV) (once)"
-	@$(PIP) --editable '.[test,docs]'
+	@$(PIP) --editable '.[data-mnist,transport]'
+	@touch $@
+
+$(VENV)/.setup: pyproject.toml | $(BIN)/python
+	@echo "Installing perturbax with the tools to test and check it into $(VENV) (once)"
+	@$(PIP) --editable '.[test,docs,check]'
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.setup
@@ -85,7 +90,8 @@ docs: setup
 readme: setup
 	$(RUN) perturbax.report.readme
 
-tour: setup
+# Who develops has more than the tour needs already.
+tour: $(if $(wildcard $(VENV)/.setup),$(VENV)/.setup,$(VENV)/.tour)
 	$(BIN)/perturbax tour
 
 clean:
