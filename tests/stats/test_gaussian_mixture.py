@@ -255,6 +255,10 @@ def test_bad_points_and_indices_are_refused():
     for indices in ([0, 0], [4], [-1]):
         with pytest.raises(ValueError, match="indices must be distinct"):
             mixture.condition(indices, np.zeros(len(indices)))
+    with pytest.raises(ValueError, match=r"index must be an integer in \[0, 2\], got 3"):
+        mixture.component(3)
+    with pytest.raises(ValueError, match="alpha must be a scalar or have one entry per point"):
+        mixture.denoise(np.zeros((2, 4), np.float32), np.ones(3), 1.0)
     with pytest.raises(ValueError, match="free"):
         mixture.condition([0, 1, 2, 3], np.zeros(4))
     with pytest.raises(ValueError, match="values"):

@@ -76,6 +76,7 @@ def test_a_translation_is_its_own_optimal_transport():
     )
 
 
+@pytest.mark.slow
 def test_sinkhorn_is_near_the_exact_distance_and_takes_unequal_sizes():
     pytest.importorskip("ott")
     x, y = sample(60, 3, 0), sample(60, 3, 1) + 1.0

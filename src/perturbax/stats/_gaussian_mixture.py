@@ -17,12 +17,13 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from ..core import check_array, check_integer, check_key, check_number
 
 Points = Float[Array, "*batch d"] | Float[np.ndarray, "*batch d"]
-Scale = float | np.floating | Float[Array, "*#batch"] | Float[np.ndarray, "*#batch"]
+Scale = float | np.floating | Float[Array, "..."] | Float[np.ndarray, "..."]
 Labels = int | np.integer | Int[Array, "*#batch"] | Int[np.ndarray, "*#batch"]
 
 
@@ -64,7 +65,7 @@ class GaussianMixture(eqx.Module):
                 f"got {covariances.shape}"
             )
         dtype = jax.dtypes.canonicalize_dtype(np.result_type(weights.dtype, means.dtype, covariances.dtype))
-        if any(isinstance(value, jax.core.Tracer) for value in (weights, means, covariances)):
+        if any(isinstance(value, Tracer) for value in (weights, means, covariances)):
             xp = jnp
         else:
             xp = np
@@ -186,7 +187,13 @@ class GaussianMixture(eqx.Module):
         return _assemble(self.weights, alpha * self.means, variances, self.eigenvectors)
 
     def component(self, index: Any) -> "GaussianMixture":
-        """The single Gaussian number `index`, as a mixture of one; `index` may be traced."""
+        """The single Gaussian number `index`, from 0, as a mixture of one; `index` may be traced.
+
+        **Raises:** `ValueError` outside `0 ... k - 1`.
+        """
+        if not isinstance(index, Tracer):
+            # Indexing with a number out of range would give the last component.
+            index = check_integer("index", index, minimum=0, maximum=self.weights.size - 1)
         single = jax.tree.map(lambda leaf: leaf[index][None], self)
         return _assemble(jnp.ones_like(single.weights), single.means, single.eigenvalues, single.eigenvectors)
 
@@ -226,7 +233,7 @@ class GaussianMixture(eqx.Module):
         return x.astype(jnp.result_type(x, self.means))
 
     def _check_components(self, components: Labels) -> Array:
-        if not isinstance(components, jax.core.Tracer):
+        if not isinstance(components, Tracer):
             host, k = np.asarray(components), self.weights.size
             if not np.issubdtype(host.dtype, np.integer):
                 raise TypeError(f"components must be integers, got {host.dtype}")
