@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
+from matplotlib.ticker import NullLocator
 
 
 class Line(NamedTuple):
@@ -34,7 +35,7 @@ def error_axes(axes: Axes, title: str, left: str | None = "median error per samp
 def cost_ticks(axes: Axes, at: Sequence[int]) -> None:
     """Write the numbers of evaluations out instead of as powers of ten."""
     axes.set_xticks(at, [str(n) for n in at])
-    axes.xaxis.set_minor_locator(_none())
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def draw_errors(axes: Axes, rows: pd.DataFrame, lines: Mapping[str, Line], **options: Any) -> None:
@@ -58,7 +59,7 @@ def draw_errors(axes: Axes, rows: pd.DataFrame, lines: Mapping[str, Line], **opt
         axes.fill_between(by_cost.index, by_cost["min"], by_cost["max"], color=line.color, alpha=0.12, linewidth=0)
 
 
-def slope_triangle(axes: Axes, x: float, y: float, order: int, color: str, width: float = 2.0) -> None:
+def slope_triangle(axes: Axes, x: float | int, y: float, order: int, color: str, width: float = 2.0) -> None:
     """A right triangle whose hypotenuse falls with the given order, from `(x, y)` to the right."""
     corners = np.array([[x, y], [x * width, y * width**-order], [x, y * width**-order]])
     axes.fill(*corners.T, facecolor=color, alpha=0.25, edgecolor=color, linewidth=0.8)
@@ -79,12 +80,13 @@ def digit_strip(
     place: SubplotSpec,
     rows: Sequence[tuple[str, Sequence[Any]]],
     columns: Sequence[str],
-    title: str = "",
     size: int = 8,
+    reach: float | None = None,
 ) -> None:
     """A table of digits: a labelled row per method, a labelled column per group of pictures of shape `(n, pixels)`.
 
-    Ink is drawn dark; values outside of the data's range `[-1, 1]` are tinted, so that what left the range is seen.
+    Ink is drawn dark, the range `[-1, 1]` in grey. With `reach`, values beyond it are tinted, orange above and blue
+    below, fully at `1 + reach`, so that what left the range is seen.
     """
     grid = place.subgridspec(len(rows), len(columns), wspace=0.06, hspace=0.12)
     for i, (name, groups) in enumerate(rows):
@@ -93,15 +95,11 @@ def digit_strip(
             axes.set(xticks=[], yticks=[])
             axes.spines[:].set_visible(False)
             if pictures is not None:
-                axes.imshow(_tinted(_side_by_side(np.asarray(pictures), size)), interpolation="nearest")
+                axes.imshow(_colors(_side_by_side(np.asarray(pictures), size), reach), interpolation="nearest")
             if i == 0:
                 axes.set_title(columns[j], fontsize=8, pad=3)
             if j == 0:
                 axes.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8, labelpad=4)
-            if i == 0 and j == 0 and title:
-                axes.annotate(
-                    title, (0, 1), xytext=(0, 18), xycoords="axes fraction", textcoords="offset points", fontsize=9
-                )
 
 
 def _side_by_side(pictures: np.ndarray, size: int) -> np.ndarray:
@@ -111,17 +109,11 @@ def _side_by_side(pictures: np.ndarray, size: int) -> np.ndarray:
     return np.concatenate(parts[:-1], axis=1)
 
 
-def _tinted(values: np.ndarray) -> np.ndarray:
-    """Grey inside `[-1, 1]`, towards orange above and towards blue below, white where there is nothing."""
+def _colors(values: np.ndarray, reach: float | None) -> np.ndarray:
     ink = np.clip((values + 1.0) / 2.0, 0.0, 1.0)
     colors = np.repeat((1.0 - ink)[..., None], 3, axis=-1)
-    beyond = np.clip(np.abs(values) - 1.0, 0.0, 1.0)[..., None]
-    tint = np.where(values[..., None] > 0, [0.84, 0.37, 0.0], [0.0, 0.45, 0.70])
-    colors = (1.0 - beyond) * colors + beyond * tint
+    if reach is not None:
+        beyond = np.clip((np.abs(values) - 1.0) / reach, 0.0, 1.0)[..., None]
+        tint = np.where(values[..., None] > 0, [0.84, 0.37, 0.0], [0.0, 0.45, 0.70])
+        colors = (1.0 - beyond) * colors + beyond * tint
     return np.where(np.isnan(values)[..., None], 1.0, colors)
-
-
-def _none() -> Any:
-    from matplotlib.ticker import NullLocator
-
-    return NullLocator()

@@ -6,7 +6,8 @@ t = 1e-3 from standard normals, uniform in the half log-SNR, without lower order
 
 `error` is the median over samples of the root mean square error, `rms` the root mean square over all. Of the problem
 "digits, table of 1000" they are the distance to the solution of the continuous process by the same method, of
-"digits, float32" the distance to the solution in float64.
+"digits, float32" the distance to the solution in float64. Of "MNIST" (preset `full`), a trained network on whole
+pictures, `frechet` and `sliced` are the distances of the samples from data that the network never saw.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,6 +31,7 @@ from .exact_diffusion import (
     sample_errors,
     solve,
 )
+from .trained_diffusion import mnist_record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,25 +46,29 @@ _CONTROLLED = {
     "RK45, rtol 1e-3": lambda budget: diffusion.RungeKutta(rtol=1e-3, atol=1e-3, max_evaluations=budget),
 }
 _PAIRS = ("DDIM", "noise 2M")
+_TRAINED = ("DDIM", "DDPM", "Heun", "DPM-Solver-2", "DPM-Solver-3", "DPM-Solver-fast", "noise 2M", "noise 3M")
 
 
 def trials(preset: Mapping[str, Any]) -> list[Trial]:
     """The grid: five problems, each with its methods and budgets."""
     return [
-        Trial({"problem": problem, "method": method, "steps": steps, "samples": preset["samples"]}, seed)
-        for problem, methods, budgets in _parts(preset)
+        Trial({"problem": problem, "method": method, "steps": steps, "samples": samples}, seed)
+        for problem, methods, budgets, samples, seeds in _parts(preset)
         for steps in budgets
         for method in methods
-        for seed in range(preset["seeds"])
+        for seed in range(seeds)
     ]
 
 
-def _parts(preset: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[str], Sequence[int]]]:
-    yield "digits", _FAST, preset["digits"]
-    yield "digits", tuple(_CONTROLLED), preset["controlled"]
-    yield "digits, table of 1000", _PAIRS, (20,)
-    yield "digits, float32", _PAIRS, (30,)
-    yield "Gaussian", _ORDERS, preset["gaussian"]
+def _parts(preset: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[str], Sequence[int], int, int]]:
+    samples, seeds = preset["samples"], preset["seeds"]
+    yield "digits", _FAST, preset["digits"], samples, seeds
+    yield "digits", tuple(_CONTROLLED), preset["controlled"], samples, seeds
+    yield "digits, table of 1000", _PAIRS, (20,), samples, seeds
+    yield "digits, float32", _PAIRS, (30,), samples, seeds
+    # Compiling a plan of hundreds of steps is most of the work here, and an order hardly depends on the samples.
+    yield "Gaussian", _ORDERS, preset["gaussian"], samples, min(seeds, 2)
+    yield "MNIST", _TRAINED, preset.get("mnist", ()), preset.get("mnist_samples", 0), seeds
 
 
 def run(trial: Trial, key: Any) -> dict[str, Any]:
@@ -81,9 +87,7 @@ def _run_gaussian(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
 def _run_digits(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
     problem, x_T = _digits(cell, key)
     if cell["method"] in SOLVERS:
-        # Heun's method is compared on the grid that it was made for.
-        grid = "Karras" if cell["method"] == "Heun" else "logSNR"
-        solution = solve(problem, cell["method"], cell["steps"], grid, x_T)
+        solution = solve(problem, cell["method"], cell["steps"], _grid_of(cell["method"]), x_T)
     else:
         solution = diffusion.sample(problem, _CONTROLLED[cell["method"]](cell["steps"]), x_T=x_T)
     return {**_record(solution, fine_solution(problem, x_T)), "images": picture_of(solution.x)}
@@ -108,6 +112,15 @@ def _run_float32(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
     return _record(solution, wide.x)
 
 
+def _run_mnist(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
+    return mnist_record(cell["method"], cell["steps"], cell["samples"], key, grid=_grid_of(cell["method"]))
+
+
+def _grid_of(method: str) -> str:
+    """Heun's method is compared on the grid that it was made for."""
+    return "Karras" if method == "Heun" else "logSNR"
+
+
 def _digits(cell: Mapping[str, Any], key: Any) -> tuple[diffusion.Sampling, Any]:
     return mixture_problem(digits(), diffusion.VPLinear()), jax.random.normal(key, (cell["samples"], 64))
 
@@ -126,6 +139,7 @@ _PROBLEMS = {
     "digits": _run_digits,
     "digits, table of 1000": _run_table,
     "digits, float32": _run_float32,
+    "MNIST": _run_mnist,
 }
 
 
@@ -199,8 +213,8 @@ def plot(table: "pd.DataFrame") -> "Figure":
     from ._figure import Line, cost_ticks, digit_strip, draw_errors, error_axes, slope_triangle
     from ._verdict import select
 
-    figure = Figure(figsize=(11.5, 7.2), layout="constrained")
-    grid = figure.add_gridspec(2, 2, height_ratios=(3.2, 1.25))
+    figure = Figure(figsize=(11.5, 7.6), layout="constrained")
+    grid = figure.add_gridspec(2, 2, height_ratios=(2.3, 1))
     left, right = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
 
     error_axes(left, "Gaussian in 6 dimensions, closed flow map")
@@ -224,7 +238,7 @@ def plot(table: "pd.DataFrame") -> "Figure":
     ):
         rows = select(table, problem="Gaussian", method=method, steps=192)
         if len(rows):
-            slope_triangle(left, 192, 0.45 * rows["error"].median(), slope, color)
+            slope_triangle(left, 192, 0.45 * float(rows["error"].median()), slope, color)
     left.legend(frameon=False, fontsize=8.5, loc="lower left")
 
     exact = select(table, problem="digits")
@@ -251,7 +265,11 @@ def plot(table: "pd.DataFrame") -> "Figure":
 
     strips = [
         (label, [_images(table, method, steps) for steps in (5, 10, 20)])
-        for method, label in (("DDIM", "DDIM"), ("DPM-Solver-fast", "DPM-Solver-3 \u201cfast\u201d"))
+        for method, label in (
+            ("DDIM", "DDIM"),
+            ("DPM-Solver-fast", "DPM-Solver-3 \u201cfast\u201d"),
+            ("noise 3M exact", "noise 3M, exact"),
+        )
     ]
     digit_strip(figure, grid[1, :], strips, [f"{steps} evaluations" for steps in (5, 10, 20)])
     return figure
@@ -291,7 +309,9 @@ STUDY = Study(
             "digits": (5, 6, 9, 10, 12, 15, 20, 25, 30, 40, 48),
             "controlled": (1000,),
             "samples": 512,
-            "seeds": 10,
+            "mnist": (5, 6, 10, 15, 20, 50),
+            "mnist_samples": 1000,
+            "seeds": 5,
         },
     },
     trials=trials,

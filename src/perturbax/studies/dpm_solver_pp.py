@@ -7,6 +7,9 @@ sigma = 0), "Gaussian" (d = 6, orders of convergence), "N(0, 1)" (the variance t
 normal). Everything runs from t = 1 to t = 1e-3 without lower orders at the end, on the grid in the half log-SNR or in
 time.
 
+In the preset `full` also "MNIST": a trained class-conditional network under guidance 1, 4 and 8, where `frechet` and
+`sliced` are the distances of the samples from data that the network never saw.
+
 `error` is the median over samples and classes of the root mean square error, or for "N(0, 1)" the distance of the
 variance from 1; `outside` is the share of pixels beyond [-1, 1].
 """
@@ -32,6 +35,7 @@ from .exact_diffusion import (
     sample_errors,
     solve,
 )
+from .trained_diffusion import mnist_record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +46,13 @@ _GUIDED = ("DDIM", "DPM-Solver-2", "DPM-Solver-3", "DPM-Solver-fast", "noise 2M"
 _UNGUIDED = ("DDIM", "DPM-Solver-3", "noise 2M", "2S++", "3S++", "2M++", "3M++", "3M++ exact")
 _CONDITIONAL = ("DDIM", "DPM-Solver-3", "2S++", "2M++", "3M++")
 _ON_TIME_GRID = ("DDIM", "2S++", "2M++", "3M++")
+_ON_MNIST = ("DDIM", "DPM-Solver-3", "noise 2M", "2S++", "2M++", "3M++")
+_TRAINED: dict[str, dict[str, Any]] = {
+    "MNIST, guidance 1": {"scale": 1.0},
+    "MNIST, guidance 4": {"scale": 4.0},
+    "MNIST, guidance 8": {"scale": 8.0},
+    "MNIST, guidance 8, thresholded": {"scale": 8.0, "threshold": True},
+}
 _ORDERS = ("2S++", "3S++", "2M++", "3M++", "3M++ exact")
 _STOCHASTIC: dict[str, Any] = {
     "SDE++ 1": lambda steps, grid: diffusion.DPMSolverPP(steps, order=1, grid=grid, stochastic=1.0),
@@ -63,28 +74,31 @@ def _sde_2m(steps: int, grid: diffusion.AbstractGrid, solver_type: Any) -> diffu
 def trials(preset: Mapping[str, Any]) -> list[Trial]:
     """The grid: problems on time grids, each with its methods and budgets."""
     return [
-        Trial({"problem": problem, "grid": grid, "method": method, "steps": steps, "samples": preset["samples"]}, seed)
-        for problem, grid, methods, budgets, seeds in _parts(preset)
+        Trial({"problem": problem, "grid": grid, "method": method, "steps": steps, "samples": samples}, seed)
+        for problem, grid, methods, budgets, samples, seeds in _parts(preset)
         for steps in budgets
         for method in methods
         for seed in range(seeds)
     ]
 
 
-def _parts(preset: Mapping[str, Any]) -> Iterator[tuple[str, str, Sequence[str], Sequence[int], int]]:
-    seeds = preset["seeds"]
-    yield "guided", "logSNR", _GUIDED, preset["guided"], seeds
-    yield "unguided", "logSNR", _UNGUIDED, preset["unguided"], seeds
-    yield "conditional", "logSNR", _CONDITIONAL, preset["conditional"], seeds
+def _parts(preset: Mapping[str, Any]) -> Iterator[tuple[str, str, Sequence[str], Sequence[int], int, int]]:
+    samples, seeds = preset["samples"], preset["seeds"]
+    yield "guided", "logSNR", _GUIDED, preset["guided"], samples, seeds
+    yield "unguided", "logSNR", _UNGUIDED, preset["unguided"], samples, seeds
+    yield "conditional", "logSNR", _CONDITIONAL, preset["conditional"], samples, seeds
     for problem in ("guided", "unguided"):
-        yield problem, "time", _ON_TIME_GRID, preset["time"], seeds
+        yield problem, "time", _ON_TIME_GRID, preset["time"], samples, seeds
     for problem in ("thresholded", "not thresholded"):
-        yield problem, "logSNR", ("2M++",), (20,), seeds
-    yield "Gaussian", "logSNR", _ORDERS, preset["gaussian"], seeds
-    # The variance follows from the coefficients and has no seed.
-    yield "N(0, 1)", "logSNR", ("SDE++ 1", "SDE++ 2M taylor"), (25,), 1
-    yield "N(0, 1)", "logSNR", ("SDE++ 2M",), (25, 50, 100), 1
-    yield "N(0, 1)", "logSNR", ("SDE noise 1",), (5,), 1
+        yield problem, "logSNR", ("2M++",), (20,), samples, seeds
+    # Compiling a plan of hundreds of steps is most of the work here, and an order hardly depends on the samples.
+    yield "Gaussian", "logSNR", _ORDERS, preset["gaussian"], samples, min(seeds, 2)
+    # The variance follows from the coefficients and has no samples.
+    yield "N(0, 1)", "logSNR", ("SDE++ 1", "SDE++ 2M taylor"), (25,), 0, 1
+    yield "N(0, 1)", "logSNR", ("SDE++ 2M",), (25, 50, 100), 0, 1
+    yield "N(0, 1)", "logSNR", ("SDE noise 1",), (5,), 0, 1
+    for problem in _TRAINED:
+        yield problem, "logSNR", _ON_MNIST, preset.get("mnist", ()), preset.get("mnist_samples", 0), seeds
 
 
 def run(trial: Trial, key: Any) -> dict[str, Any]:
@@ -93,6 +107,8 @@ def run(trial: Trial, key: Any) -> dict[str, Any]:
     process = diffusion.VPLinear()
     if cell["problem"] == "N(0, 1)":
         return _run_variance(cell, process)
+    if cell["problem"] in _TRAINED:
+        return mnist_record(cell["method"], cell["steps"], cell["samples"], key, **_TRAINED[cell["problem"]])
     if cell["problem"] == "Gaussian":
         x_T = jax.random.normal(key, (cell["samples"], 6))
         solution = solve(mixture_problem(gaussian(), process), cell["method"], cell["steps"], cell["grid"], x_T)
@@ -311,7 +327,7 @@ STUDY = Study(
             "seeds": 1,
         },
         "small": _SMALL,
-        "full": {**_SMALL, "samples": 256, "seeds": 10},
+        "full": {**_SMALL, "samples": 256, "mnist": (6, 10, 15, 20, 50), "mnist_samples": 1000},
     },
     trials=trials,
     run=run,

@@ -163,6 +163,6 @@ def solve(
     return diffusion.sample(problem, SOLVERS[name](steps=steps, grid=GRIDS[grid]), x_T=x_T, key=key)
 
 
-def picture_of(x: Any) -> Float[np.ndarray, "4 d"]:
+def picture_of(x: Any) -> Float[np.ndarray, "pictures d"]:
     """The first samples, as a record keeps them for the study's picture."""
     return np.asarray(x[:4], dtype=np.float32)
