@@ -95,7 +95,7 @@ def test_a_real_trajectory_grows_as_predicted():
     [
         (lambda: stability(diffusion.AdaptiveDPMSolver()), "AdaptiveDPMSolver"),
         (lambda: stability(diffusion.DDPM()), "method must be deterministic, but DDPM"),
-        (lambda: stability(PLMS(), [np.nan]), "z must"),
+        (lambda: stability(PLMS(), [np.nan]), "z must be finite"),
         (lambda: stability(PLMS(), guidance=0.0), "guidance must"),
     ],
 )

@@ -99,6 +99,7 @@ from .dpm_solver import DPMSolver as DPMSolver
 from .dpm_solver_pp import DPMSolverPP as DPMSolverPP
 from .edict import EDICT as EDICT
 from .euler import Euler as Euler
+from .fixed_point_ddim import FixedPointDDIM as FixedPointDDIM
 from .ghvb import GHVB as GHVB
 from .heavy_ball import HeavyBall as HeavyBall
 from .heavy_ball_pp import HeavyBallPP as HeavyBallPP
@@ -137,6 +138,7 @@ __all__ = [
     "Epsilon",
     "Euler",
     "Explicit",
+    "FixedPointDDIM",
     "FixedSinglestep",
     "Flow",
     "FlowMatching",

@@ -38,7 +38,9 @@ class Inversion(eqx.Module):
     amplification: float
 
 
-def invert(problem: Sampling, method: AbstractInvertible, x_0: Any, *, throw: bool = True) -> Inversion:
+def invert(
+    problem: Sampling, method: AbstractInvertible, x_0: Any, *, before: Any = None, throw: bool = True
+) -> Inversion:
     """Run a sampler backwards, from data to its latent.
 
     With `BDIA`, `EDICT` and `BELM` the latent gives the data back to rounding; with `DDIM` approximately.
@@ -48,6 +50,9 @@ def invert(problem: Sampling, method: AbstractInvertible, x_0: Any, *, throw: bo
     - `problem`: the model under the source condition; inversion goes up to its `start`.
     - `method`: an invertible sampler on a grid with `final="eps"`.
     - `x_0`: data, shape `(batch, *problem.shape)`; its array type chooses the executor as in `sample`.
+    - `before`: the state before `x_0` where that is known, that is `samples.states[-1]` of a run with
+      `trajectory=True` that drew `x_0`. `BDIA` and `BELM` then find the very latent that `x_0` came from; of other data
+      they make one up by a first-order step.
     - `throw`: raise when the model gives a non-finite output.
 
     **Returns:** `Inversion`.
@@ -72,14 +77,15 @@ def invert(problem: Sampling, method: AbstractInvertible, x_0: Any, *, throw: bo
     nodes = method.nodes(method.path(problem.process, problem.start))
     amplification = method.amplification(nodes)
     precision = float(np.finfo(np.float64 if "64" in str(x_0.dtype) else np.float32).eps)
-    compiled = method.inversion_plan(problem.process, problem.start)
+    compiled = method.inversion_plan(problem.process, problem.start, before is not None)
+    start = x_0 if before is None else (x_0, _settle_before(before, x_0))
     if amplification * precision > 1e-3:
         warnings.warn(
             f"{type(method).__name__} amplifies rounding in the latent by up to {amplification:.2g} over "
             f"{len(nodes) - 1} steps, beyond what {x_0.dtype} carries: take fewer steps or float64",
             stacklevel=2,
         )
-    samples, where = run_plan(problem, compiled, x_0, None, False, None)
+    samples, where = run_plan(problem, compiled, start, None, False, None)
     if throw:
         raise_if_failed(samples.result, f"inversion by {type(method).__name__}{where}")
     states = samples.x if isinstance(samples.x, tuple) else (samples.x,)
@@ -168,6 +174,16 @@ def edit(
     samples = sample_latent(target, part, inversion.latent, throw=throw)
     evaluations = samples.stats["evaluations"] + inversion.stats["evaluations"]
     return eqx.tree_at(lambda s: s.stats, samples, {**samples.stats, "evaluations": evaluations})
+
+
+def _settle_before(before: Any, x_0: Any) -> Any:
+    before = settle_start(before, tuple(x_0.shape[1:]), "before")
+    if type(before) is not type(x_0) or before.dtype != x_0.dtype or before.shape != x_0.shape:
+        raise ValueError(
+            f"before must be an array like x_0, {tuple(x_0.shape)} of {x_0.dtype}, got {tuple(before.shape)} of "
+            f"{before.dtype}"
+        )
+    return before
 
 
 def _last_steps(method: AbstractInvertible, times: Sequence[float], intervals: int) -> AbstractInvertible:

@@ -109,6 +109,10 @@ class AbstractInvertible(AbstractPlanned):
     def ascend(self, x: Any, evaluate: Tracer, path: Path) -> list[Any]:
         """The latent of the state `x` at the end of the path."""
 
+    def ascend_pair(self, x: Any, before: Any, evaluate: Tracer, path: Path) -> list[Any]:
+        """The latent of the last state `x` of a run and the one before it; for methods that have two states."""
+        raise ValueError(f"before has no meaning for {type(self).__name__}, whose inversion starts from one state")
+
     @abc.abstractmethod
     def amplification(self, nodes: list[Node]) -> float:
         """By how much an inversion along the nodes amplifies rounding."""
@@ -119,10 +123,11 @@ class AbstractInvertible(AbstractPlanned):
         x = self.resume(tracer.starts, tracer, self.path(process, start))
         return build_plan(tracer, [x], process, self.grid.begin(process, start))
 
-    def inversion_plan(self, process: AbstractProcess, start: float | None = None) -> Plan:
-        """Compile the way from data to a latent."""
-        tracer = Tracer()
-        states = self.ascend(tracer.start, tracer, self.path(process, start))
+    def inversion_plan(self, process: AbstractProcess, start: float | None = None, pair: bool = False) -> Plan:
+        """Compile the way from data, or from the last `pair` of states of a run, to a latent."""
+        tracer = Tracer(1 + pair)
+        climb = self.ascend_pair if pair else self.ascend
+        states = climb(*tracer.starts, tracer, self.path(process, start))
         return build_plan(tracer, states, process, self.grid.end(process))
 
 

@@ -98,3 +98,11 @@ BELM = Paper(
     year=2024,
     arxiv="2410.07273",
 )
+
+FIXED_POINT_INVERSION = Paper(
+    title="Effective Real Image Editing with Accelerated Iterative Diffusion Inversion",
+    authors=("Zhihong Pan", "Riccardo Gherardi", "Xiufeng Xie", "Stephen Huang"),
+    year=2023,
+    arxiv="2309.04907",
+    venue="ICCV",
+)

@@ -82,6 +82,8 @@ def stability(method: AbstractPlanned, z: Any = None, *, guidance: float = 1.0) 
     z = np.asarray(check_array("z", z, kind="any"))
     if z.dtype.kind not in "fiuc":
         raise TypeError(f"z must hold numbers, got dtype {z.dtype}")
+    if not np.isfinite(z).all():
+        raise ValueError("z must be finite")
     z = z.astype(np.complex128)
     recurrence = _recurrence(method)
     radius = _spectral_radius(recurrence, guidance * z)

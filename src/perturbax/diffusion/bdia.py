@@ -86,11 +86,15 @@ class BDIA(AbstractInvertible):
         return x
 
     def ascend(self, x: Any, evaluate: Tracer, path: Path) -> list[Any]:
+        here, noisier = self.nodes(path)[:-3:-1]
+        _, before = self.increment(path.process, x, evaluate, here, None, noisier)
+        return self.ascend_pair(x, before, evaluate, path)
+
+    def ascend_pair(self, x: Any, before: Any, evaluate: Tracer, path: Path) -> list[Any]:
         if self.gamma == 0.0:
             raise ValueError("gamma must be positive to invert: with gamma = 0 the step has no exact inverse")
         up = self.nodes(path)[::-1]
-        previous = x
-        _, x = self.increment(path.process, previous, evaluate, up[0], None, up[1])
+        previous, x = x, before
         for i in range(1, len(up) - 1):
             forward, backward = self.increment(path.process, x, evaluate, up[i], up[i - 1], up[i + 1])
             previous, x = x, backward + (previous - forward) / self.gamma

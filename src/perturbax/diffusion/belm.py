@@ -69,8 +69,12 @@ class BELM(AbstractInvertible):
         return x
 
     def ascend(self, x: Any, evaluate: Tracer, path: Path) -> list[Any]:
+        here, noisier = self.nodes(path)[:-3:-1]
+        return self.ascend_pair(x, step(x, here, noisier, evaluate.noise(x, here)), evaluate, path)
+
+    def ascend_pair(self, x: Any, before: Any, evaluate: Tracer, path: Path) -> list[Any]:
         up = self.nodes(path)[::-1]
-        previous, x = x, step(x, up[0], up[1], evaluate.noise(x, up[0]))
+        previous, x = x, before
         for cleaner, here, noisier in zip(up[:-2], up[1:-1], up[2:], strict=True):
             previous, x = x, _leap(previous, x, evaluate.noise(x, here), cleaner, here, noisier)
         return [x, previous]
