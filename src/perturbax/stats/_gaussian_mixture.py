@@ -21,6 +21,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from ..core import check_array, check_integer, check_key, check_number
+from ._settle import settled, settled_scale
 
 Points = Float[Array, "*batch d"] | Float[np.ndarray, "*batch d"]
 Scale = float | np.floating | Float[Array, "..."] | Float[np.ndarray, "..."]
@@ -177,12 +178,12 @@ class GaussianMixture(eqx.Module):
         points become NaN.
         """
         x = self._settle(x)
-        alpha, sigma = _scale("alpha", alpha, x), _scale("sigma", sigma, x)
+        alpha, sigma = settled_scale("alpha", alpha, x), settled_scale("sigma", sigma, x)
         return _denoise(self, x, alpha, sigma, None if components is None else self._check_components(components))
 
     def diffuse(self, alpha: Any, sigma: Any) -> "GaussianMixture":
         """The mixture of `alpha x_0 + sigma z`, for scalars `alpha` and `sigma` that are not both zero."""
-        alpha, sigma = _scale("alpha", alpha, self.weights[0]), _scale("sigma", sigma, self.weights[0])
+        alpha, sigma = settled_scale("alpha", alpha, self.weights[0]), settled_scale("sigma", sigma, self.weights[0])
         variances = alpha**2 * self.eigenvalues + sigma**2
         return _assemble(self.weights, alpha * self.means, variances, self.eigenvectors)
 
@@ -224,10 +225,10 @@ class GaussianMixture(eqx.Module):
         given, other = self._split_indices(indices)
         if not other:
             raise ValueError(f"indices must leave at least one of the {self.means.shape[1]} coordinates free")
-        return _condition(self, given, other, _settled(check_array("values", values, shape=(len(given),))))
+        return _condition(self, given, other, settled(check_array("values", values, shape=(len(given),))))
 
     def _settle(self, x: Points) -> Array:
-        x = _settled(x)
+        x = settled(x)
         if x.ndim == 0 or x.shape[-1] != self.means.shape[1]:
             raise ValueError(f"x must have {self.means.shape[1]} entries in its last axis, got shape {x.shape}")
         return x.astype(jnp.result_type(x, self.means))
@@ -355,26 +356,6 @@ def _assemble(weights: Array, means: Array, eigenvalues: Array, eigenvectors: Ar
     object.__setattr__(mixture, "eigenvalues", eigenvalues)
     object.__setattr__(mixture, "eigenvectors", eigenvectors)
     return mixture
-
-
-def _scale(name: str, value: Any, like: Array) -> Array:
-    """A scale in the dtype of the points, a scalar or of their batch shape."""
-    value = jnp.asarray(value, like.dtype)
-    if value.ndim and value.shape != like.shape[:-1]:
-        raise ValueError(f"{name} must be a scalar or have one entry per point, {like.shape[:-1]}, got {value.shape}")
-    return value
-
-
-def _settled(x: Any) -> Array:
-    """`x` as a JAX array of the precision in force.
-
-    A float64 NumPy array must not reach a JAX function as it is: JAX 0.10 caches the trace under its NumPy dtype, and
-    the same call under another precision then fails or answers in the wrong one.
-    """
-    if isinstance(x, jax.Array):
-        return x
-    x = np.asarray(x)
-    return jnp.asarray(x.astype(jax.dtypes.canonicalize_dtype(x.dtype)))
 
 
 def _check_all(message: str, holds: np.ndarray) -> None:
