@@ -23,7 +23,7 @@ class Colour(enum.Enum):
 def f(x, y={"a", "b", "c"}):
     return x in {"p", "q", "r"}
 value = {"z": 1, "a": (2.5, None, "text", b"bytes", True), "set": {"one", "two", "three"}, "array": np.arange(6.0),
-    "key": jax.random.key(3), "model": eqx.nn.MLP(2, 2, 4, 1, key=jax.random.key(0)), "enum": Colour.RED, "f": f,
+    "key": jax.random.key(3), "model": eqx.nn.Linear(2, 2, key=jax.random.key(0)), "enum": Colour.RED, "f": f,
     "partial": functools.partial(f, y=1), "builtin": len, "type": dict, "dtype": np.dtype("float32"), "jit": jax.jit(f)}
 print(core.digest(value))
 """

@@ -44,27 +44,25 @@ def settle(
         if not callable(data) and jax.tree.structure(validation) != jax.tree.structure(data):
             raise ValueError("validation must be a pytree of the same structure as data")
     start = Start(frozen, *(_keys(keys) if seeds is None else jax.vmap(_keys)(keys)))
+    one_start, one_params = (start, params) if seeds is None else _first((start, params))
+    batch = _batch_shapes(data, batch_size, one_start)
+    returns = _returns(loss, has_aux, one_params, batch, one_start)
+    mesh = _mesh(devices, batch)
+    if mesh is not None:
+        start, params, data = _put((start, params, data), NamedSharding(mesh, PartitionSpec()))
     training = Training(
         loss=loss,
-        has_aux=has_aux,
+        returns=returns,
         optimizer=optimizer,
         data=data,
         batch_size=batch_size,
         validation=validation,
         decay=None if ema is None else check_number("ema", ema, minimum=0.0, maximum=1.0),
         chunk=check_integer("chunk", chunk, minimum=1),
-        mesh=None,
+        mesh=mesh,
         seeds=seeds,
     )
-    size = _check_loss(training, start, params)
-    mesh = _mesh(devices, size)
-    if mesh is None:
-        return training, start, params
-    everywhere = NamedSharding(mesh, PartitionSpec())
-    training = eqx.tree_at(
-        lambda t: (t.mesh, t.data), training, (mesh, _put(data, everywhere)), is_leaf=lambda x: x is None
-    )
-    return training, _put(start, everywhere), _put(params, everywhere)
+    return training, start, params
 
 
 def settle_keys(name: str, value: Any) -> jax.Array:
@@ -145,45 +143,49 @@ def _keys(key: jax.Array) -> tuple[jax.Array, ...]:
     return round_keys(shuffle), *rest
 
 
-def _check_loss(training: Training, start: Start, params: Any) -> int | None:
-    """Trace the loss once for its shape. Returns the size of a batch where its leaves agree on one."""
-    if training.seeds is not None:
-        start, params = jax.tree.map(lambda x: x[0] if eqx.is_array(x) else x, (start, params))
-    if callable(training.data):
-        batch = eqx.filter_eval_shape(training.data, start.batch_key)
-    else:
-        # Its shape is known without tracing how it is drawn.
-        shape = () if training.batch_size is None else (training.batch_size,)
-        batch = jax.tree.map(
-            lambda x: jax.ShapeDtypeStruct((shape or x.shape[:1]) + x.shape[1:], x.dtype), training.data
-        )
+def _first(tree: Any) -> Any:
+    return jax.tree.map(lambda x: x[0] if eqx.is_array(x) else x, tree)
 
+
+def _batch_shapes(data: Any, batch_size: int | None, start: Start) -> Any:
+    if callable(data):
+        return eqx.filter_eval_shape(data, start.batch_key)
+
+    def part(x: jax.Array) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct((batch_size or x.shape[0], *x.shape[1:]), x.dtype)
+
+    return jax.tree.map(part, data)
+
+
+def _returns(loss: Any, has_aux: bool, params: Any, batch: Any, start: Start) -> Any:
     def value_of(params: Any, batch: Any) -> Any:
-        return training.loss(eqx.combine(params, start.frozen), batch, start.loss_key)
+        return loss(eqx.combine(params, start.frozen), batch, start.loss_key)
 
-    value = eqx.filter_eval_shape(value_of, params, batch)
-    if training.has_aux:
-        if not (isinstance(value, tuple) and len(value) == 2):
-            raise TypeError(f"loss must return a pair (value, aux) with loss_has_aux, got {type(value).__name__}")
-        value = value[0]
-    if not hasattr(value, "shape") or value.shape != () or not jnp.issubdtype(value.dtype, jnp.floating):
-        got = f"{value.dtype}{list(value.shape)}" if hasattr(value, "shape") else type(value).__name__
-        raise ValueError(f"loss must return a real scalar array, got {got}")
-    sizes = {leaf.shape[0] if leaf.ndim else 0 for leaf in jax.tree.leaves(batch)}
-    return sizes.pop() if len(sizes) == 1 else None
+    returns = eqx.filter_eval_shape(value_of, params, batch)
+    if has_aux and not (isinstance(returns, tuple) and len(returns) == 2):
+        raise TypeError(f"loss must return a pair (value, aux) with loss_has_aux, got {type(returns).__name__}")
+    value, aux = returns if has_aux else (returns, None)
+    if not isinstance(value, jax.ShapeDtypeStruct):
+        raise ValueError(f"loss must return a real scalar array, got {type(value).__name__}")
+    if value.shape != () or not jnp.issubdtype(value.dtype, jnp.floating):
+        raise ValueError(f"loss must return a real scalar array, got {value.dtype}{list(value.shape)}")
+    for leaf in jax.tree.leaves(aux):
+        if not isinstance(leaf, jax.ShapeDtypeStruct):
+            raise TypeError(f"loss must return arrays as auxiliary values, got {type(leaf).__name__}")
+    return returns
 
 
-def _mesh(devices: Sequence[Any] | None, size: int | None) -> Mesh | None:
+def _mesh(devices: Sequence[Any] | None, batch: Any) -> Mesh | None:
     chosen = jax.local_devices() if devices is None else list(devices)
     if not chosen:
         raise ValueError("devices must not be empty")
-    if size is None or size % len(chosen):
+    sizes = {leaf.shape[0] if leaf.ndim else 0 for leaf in jax.tree.leaves(batch)}
+    size = sizes.pop() if len(sizes) == 1 else 0
+    if size == 0 or size % len(chosen):
         if devices is not None:
             raise ValueError(f"devices must divide the batch, got {len(chosen)} devices for a batch of {size}")
         return None
-    if devices is None and len(chosen) == 1:
-        return None
-    return Mesh(np.asarray(chosen), ("batch",))
+    return None if devices is None and len(chosen) == 1 else Mesh(np.asarray(chosen), ("batch",))
 
 
 def _put(tree: Any, sharding: NamedSharding) -> Any:

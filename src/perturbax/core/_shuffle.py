@@ -6,6 +6,7 @@ A generalised Feistel network (Black and Rogaway, "Ciphers with Arbitrary Finite
 """
 
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -36,18 +37,21 @@ def shuffled(
     columns = -(-size // rows)
     keys = _hash(keys, epoch.astype(jnp.uint32))
 
-    def permute(place: Array) -> Array:
-        row, column = place // columns, place % columns
-        for i in range(0, _ROUNDS, 2):
-            row = (row + _hash(column, keys[i]) % rows) % rows
-            column = (column + _hash(row, keys[i + 1]) % columns) % columns
-        return row * columns + column
-
     def walk(place: Array) -> Array:
-        return jnp.where(place >= size, permute(place), place)
+        return jnp.where(place >= size, _permute(keys, place, rows, columns), place)
 
-    inside = jax.lax.while_loop(lambda place: jnp.any(place >= size), walk, permute(place.astype(jnp.uint32)))
-    return inside.astype(place.dtype)
+    inside = _permute(keys, place.astype(jnp.uint32), rows, columns)
+    return jax.lax.while_loop(lambda place: jnp.any(place >= size), walk, inside).astype(place.dtype)
+
+
+# Traced once for its two uses, and part of the program around it all the same.
+@partial(jax.jit, static_argnums=(2, 3), inline=True)
+def _permute(keys: Array, place: Array, rows: int, columns: int) -> Array:
+    row, column = place // columns, place % columns
+    for i in range(0, _ROUNDS, 2):
+        row = (row + _hash(column, keys[i]) % rows) % rows
+        column = (column + _hash(row, keys[i + 1]) % columns) % columns
+    return row * columns + column
 
 
 def _hash(value: Array, key: Array) -> Array:

@@ -33,10 +33,13 @@ class State(eqx.Module):
 
 
 class Training(eqx.Module):
-    """What is trained and how. Its methods are pure; `seeds` adds a leading axis to every `Start` and `State`."""
+    """What is trained and how. Its methods are pure; `seeds` adds a leading axis to every `Start` and `State`.
+
+    `returns` is what the loss returns, as shapes: a scalar, or a pair of it and of auxiliary values.
+    """
 
     loss: Callable
-    has_aux: bool
+    returns: Any
     optimizer: optax.GradientTransformation
     data: Any
     batch_size: int | None
@@ -45,6 +48,11 @@ class Training(eqx.Module):
     chunk: int
     mesh: Mesh | None
     seeds: int | None
+
+    @property
+    def records(self) -> tuple[Any, Any]:
+        """The shapes of the loss and of the auxiliary values."""
+        return self.returns if isinstance(self.returns, tuple) else (self.returns, None)
 
     @property
     def devices(self) -> int:
@@ -69,8 +77,7 @@ class Training(eqx.Module):
         """
 
         def advance(start: Start, state: State, count: Array) -> tuple[State, Any, Any, Any]:
-            shapes = eqx.filter_eval_shape(self._step, start, state)[1]
-            records = jax.tree.map(lambda one: jnp.zeros((self.chunk, *one.shape), one.dtype), shapes)
+            records = jax.tree.map(lambda one: jnp.zeros((self.chunk, *one.shape), one.dtype), self.records)
 
             def body(carry: Any) -> Any:
                 i, state, records = carry
@@ -128,7 +135,7 @@ class Training(eqx.Module):
 
     def _loss(self, model: Any, batch: Any, key: PRNGKeyArray) -> tuple[Array, Any]:
         value = self.loss(model, batch, key)
-        return value if self.has_aux else (value, None)
+        return value if isinstance(self.returns, tuple) else (value, None)
 
     def _average(self, state: State, params: Any) -> Any:
         if self.decay is None:
