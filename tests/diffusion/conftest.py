@@ -90,6 +90,13 @@ def _planned() -> dict[str, diffusion.AbstractPlanned]:
     methods["DPMSolverPP 2 euler_at_final"] = diffusion.DPMSolverPP(
         steps=9, stepping=diffusion.Multistep(euler_at_final=True), grid=karras
     )
+    for name in diffusion.__all__:
+        cls = getattr(diffusion, name)
+        exported = (
+            isinstance(cls, type) and issubclass(cls, diffusion.AbstractPlanned) and not name.startswith("Abstract")
+        )
+        if exported and not any(type(method) is cls for method in methods.values()):
+            methods[name] = cls(steps=9)
     return methods
 
 

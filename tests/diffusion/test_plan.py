@@ -14,6 +14,11 @@ KEY = jax.random.key(3)
 START = np.random.default_rng(1).normal(size=(4, 6)).astype(np.float32)
 
 
+OF_LOW_ORDER = (
+    diffusion.DDIM | diffusion.DDPM | diffusion.Euler | diffusion.Heun | diffusion.DPMSolver | diffusion.DPMSolverPP
+)
+
+
 def spent(method):
     """What a method should spend of its budget."""
     budget = method.steps - method.grid.denoises
@@ -28,7 +33,8 @@ def spent(method):
 def test_few_registers_and_exact_evaluations(planned):
     plan = diffusion.plan(planned, PROCESS)
     assert plan.evaluations == spent(planned) <= planned.steps
-    assert plan.registers <= 4
+    # The linear multistep and momentum methods of order 4 keep their history, and a velocity.
+    assert plan.registers <= (4 if isinstance(planned, OF_LOW_ORDER) else 6)
     assert np.isfinite(plan.mix).all()
     assert plan.stochastic == bool(
         getattr(planned, "eta", 0) or getattr(planned, "stochastic", 0) or isinstance(planned, diffusion.DDPM)
@@ -50,7 +56,7 @@ def test_both_executors_agree_and_count(planned, gaussian):
     scanned = diffusion.sample(problem(gaussian.noise), planned, key=KEY, x_T=jnp.asarray(START))
     assert isinstance(eager.x, np.ndarray)
     assert len(calls) == eager.stats["evaluations"] == scanned.stats["evaluations"]
-    np.testing.assert_allclose(scanned.x, eager.x, atol=3e-4)
+    np.testing.assert_allclose(scanned.x, eager.x, atol=3e-4, rtol=1e-3)
 
 
 def test_scanned_calls_the_model_as_often_as_it_says(gaussian):
@@ -82,6 +88,12 @@ class Direct(Tracer):
         self.stage += 1
         return self.gaussian.noise(x, node.time)
 
+    def split(self, x, node, order=1):
+        return self.data(x, node), self.gaussian.noise(x, node.time)
+
+    def keep(self, x):
+        return x
+
     def draw(self):
         return self.noises[self.stage]
 
@@ -100,8 +112,11 @@ def test_plan_is_the_algorithm(planned, gaussian):
         x = sum(c * registers[r] for r, c in enumerate(plan.mix[k]) if c != 0) + plan.draw[k] * noises[k]
         if k == plan.evaluations:
             break
-        y = (gaussian.data if plan.predicts_data[k] else gaussian.noise)(x, plan.times[k])
-        for slot, value in ((plan.state_slot[k], x), (plan.output_slot[k], y)):
+        noise = gaussian.noise(x, plan.times[k])
+        y = gaussian.data(x, plan.times[k]) if plan.predicts_data[k] else noise
+        kept = [sum(c * registers[r] for r, c in enumerate(mix) if c != 0) for mix in plan.kept_mix[k]]
+        writes = [(plan.state_slot[k], x), (plan.output_slot[k], y), *((slot, noise) for slot in plan.noise_slot[k])]
+        for slot, value in [*writes, *zip(plan.kept_slot[k], kept, strict=True)]:
             if slot < plan.registers:
                 registers[slot] = value
     np.testing.assert_allclose(x, direct, rtol=1e-9, atol=1e-10)

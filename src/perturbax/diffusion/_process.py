@@ -1,7 +1,7 @@
 """Diffusion processes `x_t = alpha_t x_0 + sigma_t z`, `z ~ N(0, I)`, for `t` from 0 (data) to `t_max` (noise).
 
-A process is the pair of functions `alpha`, `sigma` and nothing else: every sampler of this package reads only these,
-their ratio through the half log-SNR `lambda_t = log(alpha_t / sigma_t)`, and the inverse `t(lambda)`.
+A process is the pair of functions `alpha`, `sigma`, and the noise `z` where it is not normal: every sampler of this
+package reads only these, their ratio through the half log-SNR `lambda_t = log(alpha_t / sigma_t)`, and the inverse `t(lambda)`.
 
 All functions of time accept a NumPy array or a Python float, and then compute on the host in float64, or a JAX array,
 traced or not, and then compute with JAX in its dtype.
@@ -9,13 +9,15 @@ traced or not, and then compute with JAX in its dtype.
 
 import abc
 import functools
+import math
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from ..core import check_array, check_number
 
@@ -74,8 +76,34 @@ class AbstractProcess(eqx.Module):
         return t
 
     @property
+    def noise(self) -> Callable[..., Float[Array, "..."]]:
+        """The function `(key, shape, dtype)` that draws the standardised noise `z` of one sample: standard normals."""
+        return jax.random.normal
+
+    @property
+    def degrees(self) -> float:
+        """Degrees of freedom of `z` as a Student-t distribution; infinite for normal noise."""
+        return math.inf
+
+    def perturb(self, key: PRNGKeyArray, x_0: Any, t: Any) -> Float[Array, "batch ..."]:
+        """Noisy data `x_t = alpha_t x_0 + sigma_t z` at a time, or at one time per sample.
+
+        **Arguments:** `key`: sample `i` depends on it and on `i` only; `x_0`: shape `(batch, *shape)`; `t`: a scalar or
+        shape `(batch,)`.
+
+        >>> VPLinear().perturb(jax.random.key(0), np.zeros((3, 2), np.float32), 0.5).shape
+        (3, 2)
+        """
+        x_0 = jnp.asarray(x_0)
+        keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(x_0.shape[0]))
+        z = jax.vmap(lambda k: self.noise(k, x_0.shape[1:], x_0.dtype))(keys)
+        each = (-1,) + (1,) * (x_0.ndim - 1)
+        alpha, sigma = (jnp.asarray(scale, x_0.dtype).reshape(each) for scale in (self.alpha(t), self.sigma(t)))
+        return alpha * x_0 + sigma * z
+
+    @property
     def prior_std(self) -> float:
-        """Standard deviation of the Gaussian that sampling starts from: `sigma` at `t_max`."""
+        """Scale of the noise that sampling starts from: `sigma` at `t_max`."""
         return float(self.sigma(self.t_max))
 
 
@@ -240,11 +268,11 @@ class Discrete(_VariancePreserving):
         return np.asarray(self.entries)
 
     def log_alpha(self, t: Time) -> Time:
-        times, log_alpha = _knots(self.entries)
+        times, log_alpha = _knots(self.entries, t)
         return namespace(t).interp(_host_float64(t), times, log_alpha)
 
     def time_of_half_log_snr(self, half_log_snr: Time) -> Time:
-        times, log_alpha = _knots(self.entries)
+        times, log_alpha = _knots(self.entries, half_log_snr)
         wanted = _log_alpha_of_half_log_snr(_host_float64(half_log_snr))
         return namespace(wanted).interp(-wanted, -log_alpha, times)
 
@@ -253,8 +281,18 @@ class Discrete(_VariancePreserving):
         return namespace(index).round(index) if self.round_time else index
 
 
+def _knots(entries: tuple[float, ...], t: Time) -> tuple[Any, Any]:
+    """The host's knots, in the dtype of a JAX array: JAX takes a NumPy array that it has seen before in the precision
+    of that time."""
+    times, log_alpha = _host_knots(entries)
+    if not isinstance(t, jax.Array):
+        return times, log_alpha
+    dtype = jnp.promote_types(t.dtype, jnp.float32)
+    return jnp.array(times, dtype), jnp.array(log_alpha, dtype)
+
+
 @functools.lru_cache(maxsize=16)
-def _knots(entries: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
+def _host_knots(entries: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Times and `log alpha` at the entries, extended by one linear extrapolation at either end."""
     log_alpha = 0.5 * np.log(np.asarray(entries))
     low, high = 2 * log_alpha[0] - log_alpha[1], 2 * log_alpha[-1] - log_alpha[-2]
@@ -299,7 +337,27 @@ class VE(AbstractProcess):
         return self.sigma(t)
 
 
-class EDM(AbstractProcess):
+class NoiseLevelProcess(AbstractProcess):
+    """`alpha = 1` and `sigma_t = t`: the time is the noise level itself."""
+
+    def log_alpha(self, t: Time) -> Time:
+        return 0.0 * _host_float64(t)
+
+    def sigma(self, t: Time) -> Time:
+        return _host_float64(t)
+
+    def log_sigma(self, t: Time) -> Time:
+        return namespace(t).log(_host_float64(t))
+
+    def time_of_half_log_snr(self, half_log_snr: Time) -> Time:
+        return namespace(half_log_snr).exp(-_host_float64(half_log_snr))
+
+    def _check_levels(self) -> None:
+        check_number("t_min", self.t_min, minimum=0.0, exclusive=True)
+        _check_range(self.t_min, self.t_max, 0.0, np.inf)
+
+
+class EDM(NoiseLevelProcess):
     """Variance-exploding process whose time is the noise level itself, `alpha = 1`, `sigma_t = t`.
 
     Source: Karras et al. 2022, table 1 (column "Ours").
@@ -316,20 +374,7 @@ class EDM(AbstractProcess):
     t_max: float = 80.0
 
     def __check_init__(self):
-        check_number("t_min", self.t_min, minimum=0.0, exclusive=True)
-        _check_range(self.t_min, self.t_max, 0.0, np.inf)
-
-    def log_alpha(self, t: Time) -> Time:
-        return 0.0 * _host_float64(t)
-
-    def sigma(self, t: Time) -> Time:
-        return _host_float64(t)
-
-    def log_sigma(self, t: Time) -> Time:
-        return namespace(t).log(_host_float64(t))
-
-    def time_of_half_log_snr(self, half_log_snr: Time) -> Time:
-        return namespace(half_log_snr).exp(-_host_float64(half_log_snr))
+        self._check_levels()
 
 
 class FlowMatching(AbstractProcess):
