@@ -33,18 +33,21 @@ def error_axes(axes: Axes, title: str, left: str | None = "median error per samp
 
 
 def cost_ticks(axes: Axes, at: Sequence[int]) -> None:
-    """Write the numbers of evaluations out instead of as powers of ten."""
-    axes.set_xticks(at, [str(n) for n in at])
+    """Write the numbers of evaluations out instead of as powers of ten, where there are data."""
+    low, high = axes.get_xlim()
+    inside = [n for n in at if low <= n <= high]
+    axes.set_xticks(inside, [str(n) for n in inside])
+    axes.set_xlim(low, high)
     axes.xaxis.set_minor_locator(NullLocator())
 
 
-def draw_errors(axes: Axes, rows: pd.DataFrame, lines: Mapping[str, Line], **options: Any) -> None:
-    """One line per method: the median over the seeds, and their range as a band."""
+def draw_errors(axes: Axes, rows: pd.DataFrame, lines: Mapping[str, Line], column: str = "error") -> None:
+    """One line per method: the median of a column over the seeds, and their range as a band."""
     for method, line in lines.items():
         own = rows[rows["method"] == method]
         if own.empty:
             continue
-        by_cost = own.groupby("evaluations")["error"].agg(["median", "min", "max"]).sort_index()
+        by_cost = own.groupby("evaluations")[column].agg(["median", "min", "max"]).sort_index()
         axes.plot(
             by_cost.index,
             by_cost["median"],
@@ -54,9 +57,14 @@ def draw_errors(axes: Axes, rows: pd.DataFrame, lines: Mapping[str, Line], **opt
             markersize=4,
             linewidth=1.7,
             label=line.label,
-            **options,
         )
         axes.fill_between(by_cost.index, by_cost["min"], by_cost["max"], color=line.color, alpha=0.12, linewidth=0)
+
+
+def legend(axes: Axes, **options: Any) -> None:
+    """A legend of what was drawn, none when nothing was."""
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False, fontsize=8.5, **options)
 
 
 def slope_triangle(axes: Axes, x: float | int, y: float, order: int, color: str, width: float = 2.0) -> None:

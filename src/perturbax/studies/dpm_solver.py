@@ -210,11 +210,13 @@ def plot(table: "pd.DataFrame") -> "Figure":
     """Error against evaluations on both exact models, and digits at 5, 10 and 20 evaluations."""
     from matplotlib.figure import Figure
 
-    from ._figure import Line, cost_ticks, digit_strip, draw_errors, error_axes, slope_triangle
+    from ._figure import Line, cost_ticks, digit_strip, draw_errors, error_axes, legend, slope_triangle
     from ._verdict import select
 
-    figure = Figure(figsize=(11.5, 7.6), layout="constrained")
-    grid = figure.add_gridspec(2, 2, height_ratios=(2.3, 1))
+    trained = select(table, problem="MNIST")
+    columns = 2 + (len(trained) > 0)
+    figure = Figure(figsize=(5.4 * columns, 7.2), layout="constrained")
+    grid = figure.add_gridspec(2, columns, height_ratios=(2.1, 1))
     left, right = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
 
     error_axes(left, "Gaussian in 6 dimensions, closed flow map")
@@ -239,29 +241,35 @@ def plot(table: "pd.DataFrame") -> "Figure":
         rows = select(table, problem="Gaussian", method=method, steps=192)
         if len(rows):
             slope_triangle(left, 192, 0.45 * float(rows["error"].median()), slope, color)
-    left.legend(frameon=False, fontsize=8.5, loc="lower left")
+    legend(left, loc="lower left")
 
     exact = select(table, problem="digits")
     error_axes(right, "Digits, exact denoiser of a mixture fitted on them", left=None)
-    draw_errors(
-        right,
-        exact,
-        {
-            "DDIM": Line("#555555", "DDIM"),
-            "Heun": Line("#999999", "Heun, Karras grid", ":", "^"),
-            "DPM-Solver-2": Line("#0072b2", "DPM-Solver-2"),
-            "DPM-Solver-3": Line("#d55e00", "DPM-Solver-3"),
-            "DPM-Solver-fast": Line("#e69f00", "DPM-Solver-3 \u201cfast\u201d", "--", "s"),
-            "noise 2M": Line("#009e73", "noise 2M"),
-            "noise 3M": Line("#cc79a7", "noise 3M, published", "--", "s"),
-            "noise 3M exact": Line("#cc79a7", "noise 3M, exact"),
-        },
-    )
+    lines = {
+        "DDIM": Line("#555555", "DDIM"),
+        "DDPM": Line("#56b4e9", "DDPM", ":", "v"),
+        "Heun": Line("#999999", "Heun, Karras grid", ":", "^"),
+        "DPM-Solver-2": Line("#0072b2", "DPM-Solver-2"),
+        "DPM-Solver-3": Line("#d55e00", "DPM-Solver-3"),
+        "DPM-Solver-fast": Line("#e69f00", "DPM-Solver-3 \u201cfast\u201d", "--", "s"),
+        "noise 2M": Line("#009e73", "noise 2M"),
+        "noise 3M": Line("#cc79a7", "noise 3M, published", "--", "s"),
+        "noise 3M exact": Line("#cc79a7", "noise 3M, exact"),
+    }
+    draw_errors(right, exact, lines)
     for prefix, marker, label in (("DPM-Solver-23", "*", "DPM-Solver-23 adaptive"), ("RK45", "x", "RK45")):
         rows = exact[exact["method"].str.startswith(prefix)].groupby("method")[["evaluations", "error"]].median()
         right.scatter(rows["evaluations"], rows["error"], marker=marker, s=45, color="black", label=label, zorder=3)
     cost_ticks(right, (5, 10, 20, 50, 100))
-    right.legend(frameon=False, fontsize=8.5, loc="lower left")
+    legend(right, loc="lower left")
+
+    if len(trained):
+        axes = figure.add_subplot(grid[0, 2])
+        error_axes(axes, "MNIST, trained network", left="Frechet distance")
+        draw_errors(axes, trained, lines, "frechet")
+        axes.axhline(trained["frechet_floor"].median(), color="0.6", linewidth=0.8, linestyle=":")
+        cost_ticks(axes, (5, 10, 20, 50))
+        legend(axes, loc="upper right")
 
     strips = [
         (label, [_images(table, method, steps) for steps in (5, 10, 20)])

@@ -10,6 +10,10 @@ time.
 In the preset `full` also "MNIST": a trained class-conditional network under guidance 1, 4 and 8, where `frechet` and
 `sliced` are the distances of the samples from data that the network never saw.
 
+What the paper does not show and this study does: at 10 evaluations the guided 2M is worse than DDIM; multistep in the
+noise prediction does not explode on this model; and on the grid in time all methods are held to the error of the last
+step in the half log-SNR, so that high orders gain nothing.
+
 `error` is the median over samples and classes of the root mean square error, or for "N(0, 1)" the distance of the
 variance from 1; `outside` is the share of pixels beyond [-1, 1].
 """
@@ -262,20 +266,31 @@ def plot(table: "pd.DataFrame") -> "Figure":
         "3M++": Line("#009e73", "3M++, published"),
         "3M++ exact": Line("#009e73", "3M++, exact", "--", "^"),
     }
-    figure = Figure(figsize=(11.5, 7.2), layout="constrained")
-    grid = figure.add_gridspec(2, 3, height_ratios=(3, 1), width_ratios=(1.25, 1, 1))
-    panels = (
+    panels = [
         ("guided", "logSNR", "Guidance 8, grid in log-SNR"),
         ("unguided", "logSNR", "No guidance, grid in log-SNR"),
         ("guided", "time", "Guidance 8, grid in time"),
-    )
+    ]
+    trained = select(table, problem="MNIST, guidance 1")
+    figure = Figure(figsize=(10.5 + 3.5 * (len(trained) > 0), 6.6), layout="constrained")
+    grid = figure.add_gridspec(2, len(panels) + (len(trained) > 0), height_ratios=(3.1, 1))
+    first = None
     for column, (problem, spacing, title) in enumerate(panels):
-        axes = figure.add_subplot(grid[0, column])
+        axes = figure.add_subplot(grid[0, column], sharey=first)
+        first = first or axes
         error_axes(axes, title, left="median error per sample" if column == 0 else None)
         draw_errors(axes, select(table, problem=problem, grid=spacing), lines)
         cost_ticks(axes, (6, 10, 15, 20, 30, 40))
-        if column == 0:
-            axes.legend(frameon=False, fontsize=8.5, ncols=2, loc="upper right")
+    if len(trained):
+        axes = figure.add_subplot(grid[0, -1])
+        error_axes(axes, "MNIST, trained network", left="Frechet distance")
+        draw_errors(axes, trained, lines, "frechet")
+        axes.axhline(trained["frechet_floor"].median(), color="0.6", linewidth=0.8, linestyle=":")
+        cost_ticks(axes, (6, 10, 15, 20, 50))
+    if first is not None and first.get_legend_handles_labels()[0]:
+        figure.legend(
+            *first.get_legend_handles_labels(), frameon=False, ncols=8, fontsize=8.5, loc="outside upper center"
+        )
     shown = ("DPM-Solver-3", "DPM-Solver-2", "DDIM", "2S++", "2M++", "3M++")
     digit_strip(
         figure,
@@ -310,8 +325,9 @@ STUDY = Study(
     paper="2211.01095",
     title="DPM-Solver++",
     claim=(
-        "Under strong guidance high-order solvers in the noise prediction are worse than DDIM; the same solvers in the "
-        "data prediction are better than DDIM, with guidance and without."
+        "Under strong guidance singlestep solvers in the noise prediction explode at few evaluations, where the same "
+        "solvers in the data prediction beat DDIM; without guidance, multistep in the data prediction is several times "
+        "more accurate than DDIM at equal cost."
     ),
     verb="diffusion.sample",
     methods=("DPMSolverPP", "DPMSolver", "DDIM"),
