@@ -1,6 +1,8 @@
 """Sample from diffusion models: processes, time grids, guidance, and samplers compiled to one table of coefficients."""
 
+from ._churn import AbstractChurn as AbstractChurn
 from ._churn import Churn as Churn
+from ._churn import Disturbance as Disturbance
 from ._corrector import Clip as Clip
 from ._corrector import DynamicThreshold as DynamicThreshold
 from ._denoise import (
@@ -12,6 +14,9 @@ from ._denoise import (
 from ._denoise import (
     ClassifierGuidance as ClassifierGuidance,
 )
+from ._fit import AbstractDenoisingMethod as AbstractDenoisingMethod
+from ._fit import DenoisingProblem as DenoisingProblem
+from ._fit import fit as fit
 from ._grid import (
     AbstractGrid as AbstractGrid,
 )
@@ -38,10 +43,14 @@ from ._invert import Latent as Latent
 from ._invert import edit as edit
 from ._invert import invert as invert
 from ._invert import sample_latent as sample_latent
+from ._method import AbstractInvertible as AbstractInvertible
 from ._method import AbstractPlanned as AbstractPlanned
 from ._method import AbstractSampler as AbstractSampler
 from ._method import Path as Path
+from ._network import FromDenoiser as FromDenoiser
+from ._network import ideal_denoiser as ideal_denoiser
 from ._plan import Plan as Plan
+from ._poisson_flow import PoissonFlow as PoissonFlow
 from ._prediction import (
     AbstractPrediction as AbstractPrediction,
 )
@@ -95,6 +104,7 @@ from .bdia import BDIA as BDIA
 from .belm import BELM as BELM
 from .ddim import DDIM as DDIM
 from .ddpm import DDPM as DDPM
+from .denoising_score_matching import DenoisingScoreMatching as DenoisingScoreMatching
 from .dpm_solver import DPMSolver as DPMSolver
 from .dpm_solver_pp import DPMSolverPP as DPMSolverPP
 from .edict import EDICT as EDICT
@@ -105,6 +115,7 @@ from .heavy_ball import HeavyBall as HeavyBall
 from .heavy_ball_pp import HeavyBallPP as HeavyBallPP
 from .heun import Heun as Heun
 from .nesterov import Nesterov as Nesterov
+from .pfgmpp import PFGMPP as PFGMPP
 from .plms import PLMS as PLMS
 from .runge_kutta import RungeKutta as RungeKutta
 
@@ -116,10 +127,14 @@ __all__ = [
     "EDICT",
     "EDM",
     "GHVB",
+    "PFGMPP",
     "PLMS",
     "VE",
+    "AbstractChurn",
+    "AbstractDenoisingMethod",
     "AbstractGrid",
     "AbstractGuidance",
+    "AbstractInvertible",
     "AbstractPlanned",
     "AbstractPrediction",
     "AbstractProcess",
@@ -133,7 +148,10 @@ __all__ = [
     "DPMSolver",
     "DPMSolverPP",
     "Data",
+    "DenoisingProblem",
+    "DenoisingScoreMatching",
     "Discrete",
+    "Disturbance",
     "DynamicThreshold",
     "Epsilon",
     "Euler",
@@ -142,6 +160,7 @@ __all__ = [
     "FixedSinglestep",
     "Flow",
     "FlowMatching",
+    "FromDenoiser",
     "HeavyBall",
     "HeavyBallPP",
     "Heun",
@@ -155,6 +174,7 @@ __all__ = [
     "Nesterov",
     "Path",
     "Plan",
+    "PoissonFlow",
     "RungeKutta",
     "Samples",
     "Sampling",
@@ -167,6 +187,8 @@ __all__ = [
     "VPLinear",
     "Velocity",
     "edit",
+    "fit",
+    "ideal_denoiser",
     "invert",
     "plan",
     "sample",

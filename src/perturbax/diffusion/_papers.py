@@ -106,3 +106,19 @@ FIXED_POINT_INVERSION = Paper(
     arxiv="2309.04907",
     venue="ICCV",
 )
+
+PFGMPP = Paper(
+    title="PFGM++: Unlocking the Potential of Physics-Inspired Generative Models",
+    authors=("Yilun Xu", "Ziming Liu", "Yonglong Tian", "Shangyuan Tong", "Max Tegmark", "Tommi Jaakkola"),
+    year=2023,
+    arxiv="2302.04265",
+    venue="ICML",
+)
+
+STF = Paper(
+    title="Stable Target Field for Reduced Variance Score Estimation in Diffusion Models",
+    authors=("Yilun Xu", "Shangyuan Tong", "Tommi Jaakkola"),
+    year=2023,
+    arxiv="2302.00670",
+    venue="ICLR",
+)

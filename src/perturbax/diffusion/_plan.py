@@ -178,9 +178,11 @@ class Execution(eqx.Module):
     previews: Any = None
 
 
-def sample_noise(keys: Any, index: Any, shape: tuple[int, ...], dtype: Any) -> Float[Array, "batch ..."]:
-    """Standard normals from one key per sample: a sample's noise does not depend on its neighbours."""
-    return jax.vmap(lambda key: jax.random.normal(jax.random.fold_in(key, index), shape[1:], dtype))(keys)
+def sample_noise(
+    keys: Any, index: Any, shape: tuple[int, ...], dtype: Any, noise: Callable = jax.random.normal
+) -> Float[Array, "batch ..."]:
+    """Noise from one key per sample: a sample's noise does not depend on its neighbours."""
+    return jax.vmap(lambda key: noise(jax.random.fold_in(key, index), shape[1:], dtype))(keys)
 
 
 @eqx.filter_jit

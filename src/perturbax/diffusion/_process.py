@@ -1,7 +1,8 @@
 """Diffusion processes `x_t = alpha_t x_0 + sigma_t z`, `z ~ N(0, I)`, for `t` from 0 (data) to `t_max` (noise).
 
 A process is the pair of functions `alpha`, `sigma`, and the noise `z` where it is not normal: every sampler of this
-package reads only these, their ratio through the half log-SNR `lambda_t = log(alpha_t / sigma_t)`, and the inverse `t(lambda)`.
+package reads only these, their ratio through the half log-SNR `lambda_t = log(alpha_t / sigma_t)`, and the inverse
+`t(lambda)`.
 
 All functions of time accept a NumPy array or a Python float, and then compute on the host in float64, or a JAX array,
 traced or not, and then compute with JAX in its dtype.

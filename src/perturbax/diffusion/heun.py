@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from ..core import Paper
 from . import _papers
-from ._churn import Churn, check_churn, stir
+from ._churn import AbstractChurn, check_churn, stir
 from ._grid import AbstractGrid, Karras
 from ._method import AbstractPlanned, Path
 from ._trace import Tracer
@@ -39,7 +39,7 @@ class Heun(AbstractPlanned):
     """
 
     steps: int = 35
-    churn: Churn | None = None
+    churn: AbstractChurn | None = None
     grid: AbstractGrid = Karras()
 
     papers: ClassVar[tuple[Paper, ...]] = (_papers.EDM,)

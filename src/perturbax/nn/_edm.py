@@ -66,12 +66,16 @@ def edm_loss(
     log_sigma_mean: float = -1.2,
     log_sigma_std: float = 1.2,
     drop_label: float = 0.1,
+    noise: Callable[..., Array] = jax.random.normal,
+    target: Callable[..., Array] | None = None,
 ) -> Float[Array, ""]:
     """The denoising loss of a batch, weighted so that every noise level asks the network for targets of unit variance.
 
     **Arguments:** `denoiser`; `x`: data; `label`: its classes or `None`; `key`: draws noise levels, noise and which
     labels are dropped; `log_sigma_mean`, `log_sigma_std`: where noise levels lie, Karras et al.'s by default;
-    `drop_label`: share of labels replaced by -1, which trains the unconditional denoiser too (Ho & Salimans 2022).
+    `drop_label`: share of labels replaced by -1, which trains the unconditional denoiser too (Ho & Salimans 2022);
+    `noise`: `noise(key, shape, dtype)` draws the standardised noise of the batch; `target`: `target(noisy, sigma,
+    label)`, what the denoiser should say where that is not `x`.
 
     **Returns:** a scalar, near 1 for a network of zeros.
     """
@@ -79,6 +83,7 @@ def edm_loss(
     sigma = jnp.exp(log_sigma_mean + log_sigma_std * jax.random.normal(level_key, x.shape[:1]))
     if label is not None:
         label = jnp.where(jax.random.bernoulli(drop_key, drop_label, label.shape), -1, label)
-    noisy = x + sigma[:, None] * jax.random.normal(noise_key, x.shape)
+    noisy = x + sigma[:, None] * noise(noise_key, x.shape, x.dtype)
+    wanted = x if target is None else target(noisy, sigma, label)
     weight = (sigma**2 + denoiser.sigma_data**2) / (sigma * denoiser.sigma_data) ** 2
-    return jnp.mean(weight[:, None] * jnp.square(denoiser(noisy, sigma, label) - x))
+    return jnp.mean(weight[:, None] * jnp.square(denoiser(noisy, sigma, label) - wanted))
