@@ -100,6 +100,8 @@ def test_a_finished_run_is_read_and_made_longer(tmp_path):
     assert_same(fit(checkpoint=path).model, fit().model)
     assert path.stat().st_mtime_ns == before
     assert_same(fit(checkpoint=path, steps=55).model, fit(steps=55).model)
+    with pytest.raises(ValueError, match=r"steps must be >= 55, what checkpoint .* has made, got 40"):
+        fit(checkpoint=path)
     assert fit(checkpoint=path, resume=False, steps=10).steps == 10
 
 
@@ -325,6 +327,25 @@ def test_a_line_search_gets_what_it_needs():
     assert done.losses[-1] < 0.2 * done.losses[0]
 
 
+def test_complex_parameters_descend():
+    def loss(z, batch, key):
+        return jnp.abs(z - (1.0 + 2.0j)) ** 2 + 0.0 * batch.sum()
+
+    done = fit(jnp.array(0.0j), np.ones(4), loss, optimizer=optax.sgd(0.2), batch_size=None)
+    np.testing.assert_allclose(done.model, 1.0 + 2.0j, rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_narrow_parameters_stay_narrow_in_float64(dtype):
+    def loss(model, batch, key):
+        return jnp.sum((model - batch.mean().astype(model.dtype)) ** 2)
+
+    with core.float64():
+        done = fit(jnp.zeros(2, dtype), np.ones(8), loss, batch_size=4, ema=0.9, steps=20)
+    assert done.model.dtype == done.ema_model.dtype == jnp.dtype(dtype)
+    assert done.losses.dtype == np.float32
+
+
 def test_float64_stays_float64():
     with core.float64():
         done = fit(jnp.zeros(2), np.ones(8), lambda m, x, k: jnp.sum((m - x.mean()) ** 2), batch_size=4)
@@ -366,6 +387,7 @@ def test_other_values_do_not_compile_again():
         ({"loss_has_aux": True}, r"loss must return a pair \(value, aux\)"),
         ({"model": (1, "a")}, "model must have floating arrays"),
         ({"model": jnp.array([1.0, jnp.nan])}, "model must be finite"),
+        ({"validation": lambda model, key: jnp.zeros(3)}, r"validation must return a scalar, got shape \(3,\)"),
         ({"validation": X}, "validation must be a pytree of the same structure"),
         ({"checkpoint": "/nowhere/at/all"}, "checkpoint /nowhere/at/all must be in a folder that exists"),
         ({"checkpoint": 3}, "checkpoint must be a path"),

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,11 @@ def enable_compilation_cache() -> None:
     """
     if jax.config.jax_compilation_cache_dir is None:  # pyright: ignore[reportAttributeAccessIssue]
         folder = cache_folder() / _COMPILED
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            warnings.warn(f"nothing that is compiled is kept: {error}", stacklevel=2)
+            return
         jax.config.update("jax_compilation_cache_dir", str(folder))
         # JAX's own default keeps only what compiled for a second, which is next to nothing on a CPU.
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)

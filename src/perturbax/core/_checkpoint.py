@@ -56,7 +56,8 @@ class Record:
 
     def all_losses(self) -> np.ndarray:
         """The losses of all chunks."""
-        return np.concatenate([np.zeros((*self.failed_at.shape, 0), np.float32), *self.losses], axis=-1)
+        empty = np.zeros((*self.failed_at.shape, 0), np.float32)
+        return np.concatenate([empty, *self.losses], axis=-1)
 
     def all_aux(self) -> Any:
         """The auxiliary values of all chunks."""

@@ -35,7 +35,7 @@ class Fit(eqx.Module):
     - `best_step`: after how many steps `model` was taken.
     - `steps`: how many were made.
     - `result`: successful or nonfinite.
-    - `stats`: `"evaluations"` of the gradient (per seed), `"devices"` and `"seconds"` of this call.
+    - `stats`: `"evaluations"` of the gradient in these steps (per seed), `"devices"` and `"seconds"` of this call.
     """
 
     model: Any

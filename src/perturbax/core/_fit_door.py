@@ -49,7 +49,8 @@ def settle(
     returns = _returns(loss, has_aux, one_params, batch, one_start)
     mesh = _mesh(devices, batch)
     if mesh is not None:
-        start, params, data = _put((start, params, data), NamedSharding(mesh, PartitionSpec()))
+        everywhere = NamedSharding(mesh, PartitionSpec())
+        start, params, data, validation = _put((start, params, data, validation), everywhere)
     training = Training(
         loss=loss,
         returns=returns,

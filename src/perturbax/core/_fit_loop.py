@@ -37,6 +37,9 @@ class Loop:
         """The record of the whole run."""
         if resume and self._checkpoint is not None and self._checkpoint.exists():
             record = load(self._checkpoint, self._training, self._start, record)
+            if record.done > self._steps:
+                made = f"{record.done}, what checkpoint {self._checkpoint} has made"
+                raise ValueError(f"steps must be >= {made}, got {self._steps}")
         saved, saved_at = record, time.monotonic()
         try:
             with progress_bar(self._steps, "fit", show=self._progress) as bar:
@@ -51,8 +54,9 @@ class Loop:
                         save(self._checkpoint, self._training, self._start, record)
                         saved, saved_at = record, time.monotonic()
         except BaseException as error:
-            if self._checkpoint is not None:
-                save(self._checkpoint, self._training, self._start, record)
+            if self._checkpoint is not None and record.done > 0:
+                if record is not saved:
+                    save(self._checkpoint, self._training, self._start, record)
                 error.add_note(f"fit was stopped after step {record.done}; {self._checkpoint} keeps the run")
             raise
         if self._checkpoint is not None and record is not saved:
@@ -84,7 +88,7 @@ class Loop:
     def _advance(self, state: Any, count: PerRun) -> tuple[Any, np.ndarray, Any, PerRun]:
         state, *rest = self._training.advance(self._start, state, jnp.asarray(count, jnp.int32))
         losses, aux, finite = jax.tree.map(np.asarray, rest)
-        return state, losses, aux, finite
+        return state, losses.astype(np.promote_types(np.float32, losses.dtype)), aux, finite
 
     def _retreat(self, state: Any, good: PerRun) -> tuple[Any, np.ndarray, Any, PerRun]:
         """The chunk again, up to the last step that leaves finite parameters."""
@@ -96,6 +100,8 @@ class Loop:
 
     def _validated(self, record: Record) -> Record:
         value = np.asarray(self._training.validate(self._start, record.state), np.float64)
+        if value.shape != record.best_value.shape:
+            raise ValueError(f"validation must return a scalar, got shape {value.shape[record.best_value.ndim :]}")
         better = value < record.best_value
         return replace(
             record,

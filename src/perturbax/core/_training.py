@@ -125,6 +125,8 @@ class Training(eqx.Module):
             return self._loss(eqx.combine(params, start.frozen), batch, loss_key)
 
         (loss, aux), gradient = jax.value_and_grad(objective, has_aux=True)(state.params)
+        # Optax descends along the conjugate of what JAX calls the gradient in a complex parameter.
+        gradient = jax.tree.map(jnp.conj, gradient)
         # Line searches and plateau schedules ask for these; all other transformations ignore them.
         extra = {"value": loss, "grad": gradient, "value_fn": lambda params: objective(params)[0]}
         optimizer = optax.with_extra_args_support(self.optimizer)
@@ -142,7 +144,7 @@ class Training(eqx.Module):
             return None
         # Early on the decay is smaller, or the average would remember the initial parameters for 1 / (1 - decay) steps.
         decay = jnp.minimum(self.decay, (1.0 + state.step) / (10.0 + state.step))
-        return optax.incremental_update(params, state.ema, 1.0 - decay)
+        return jax.tree.map(lambda new, old: (old + (1.0 - decay) * (new - old)).astype(old.dtype), params, state.ema)
 
     def _spread(self, tree: Any, spec: PartitionSpec) -> Any:
         if self.mesh is None:
