@@ -37,7 +37,7 @@ def test_evaluations_are_the_real_calls(method):
     assert int(samples.stats["accepted"]) > 0
 
 
-@every_method
+@pytest.mark.parametrize("method", METHODS[1::2], ids=["23", "RK45"])
 def test_a_spent_budget_is_reported_and_kept(gaussian, method):
     problem = diffusion.Sampling(gaussian.noise, PROCESS, shape=(6,))
     tight = dataclasses.replace(method, max_evaluations=20)
@@ -48,8 +48,11 @@ def test_a_spent_budget_is_reported_and_kept(gaussian, method):
         diffusion.sample(problem, tight, x_T=X_T)
 
 
-@every_method
-@pytest.mark.parametrize("where", [2.0, 0.4], ids=["everywhere", "late"])
+@pytest.mark.parametrize(
+    ("method", "where"),
+    [(METHODS[0], 0.4), (METHODS[1], 2.0), (METHODS[3], 0.4), (METHODS[3], 2.0)],
+    ids=["12 late", "23 everywhere", "RK45 late", "RK45 everywhere"],
+)
 def test_nan_is_told_from_a_spent_budget(method, where):
     problem = diffusion.Sampling(lambda x, t: jnp.where(t < where, jnp.nan, 1.0) * x, PROCESS, shape=(6,))
     samples = diffusion.sample(problem, method, x_T=X_T, throw=False)
