@@ -447,3 +447,55 @@ def test_the_seed_decides(here):
     np.testing.assert_array_equal(a, b)
     assert np.abs(a - c).max() > 0.01
     assert not jax.config.jax_enable_x64
+
+
+def test_stability_prints_and_draws_regions(here, capsys):
+    plot = here / "regions.png"
+    assert main(["diffusion", "stability", "--method", "ghvb,plms:order=1", "--order", "2.5", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["results"]
+    assert [round(row["real_interval"], 3) for row in found] == [-0.783, -2.0]
+    assert main(["diffusion", "stability", "--method", "plms:order=1", "--plot", str(plot)]) == 0
+    assert Image.open(plot).width > 200
+
+
+def test_data_is_inverted_and_edited(here, capsys):
+    pictures = np.random.default_rng(0).normal(size=(3, 2)).astype(np.float32)
+    np.save(here / "x.npy", pictures)
+    given = ["--model", "own:shifted", "--in", str(here / "x.npy"), "--nfe", "12", "--json"]
+    out = here / "latent.npz"
+    assert main(["diffusion", "invert", *given, "--condition", "0", "--out", str(out)]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["evaluations"] == 12
+    assert told["round_trip_error"] < 1e-3
+    assert np.load(out)["state_1"].shape == (3, 2)
+    out = here / "edited.npy"
+    edit = ["diffusion", "edit", *given, "--source", "0", "--target", "2", "--guidance", "1", "--strength", "1"]
+    assert main([*edit, "--out", str(out)]) == 0
+    # The network of a point mass: what is kept of the data is its place relative to the point.
+    moved = np.load(out) - pictures
+    assert 1.5 < moved.mean() < 3.0
+    assert moved.std() < 1e-2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["edit", "--method", "plms"], "--method must be one of"),
+        (["invert", "--method-option", "gamma=2"], "gamma"),
+        (["invert", "--method", "bdia", "--method-option", "gamma=0"], "gamma must be positive"),
+    ],
+)
+def test_a_wrong_inversion_is_told_in_one_line(here, capsys, options, message):
+    np.save(here / "x.npy", np.zeros((1, 2)))
+    command, *rest = options
+    more = ["--source", "0", "--target", "1", "--guidance", "1"] if command == "edit" else ["--condition", "0"]
+    given = ["--model", "own:shifted", "--in", str(here / "x.npy"), *more, *rest]
+    assert main(["diffusion", command, *given]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_fractional_order_is_for_methods_that_have_one(capsys):
+    assert main(["diffusion", "sample", "--explain", "--method", "ghvb", "--order", "2.3", "--nfe", "5"]) == 0
+    assert "order=2.3" in capsys.readouterr().out
+    assert main(["diffusion", "sample", "--explain", "--method", "plms", "--order", "2.3"]) == 2
+    assert "--order must be an integer for --method plms" in capsys.readouterr().err

@@ -105,7 +105,7 @@ def build_method(
     word: str,
     *,
     nfe: int | None = None,
-    order: int | None = None,
+    order: float | None = None,
     stepping: str | None = None,
     grid: str | None = None,
     final: str | None = None,
@@ -123,6 +123,10 @@ def build_method(
     settings = dict(settings or {})
     simple = {"order": order, "solver_type": solver_type, "stochastic": stochastic}
     values: dict[str, Any] = {field: value for field, value in simple.items() if value is not None}
+    if order is not None and isinstance(fields.get("order"), int):
+        if order != int(order):
+            raise ValueError(f"--order must be an integer for --method {name}, got {order:g}")
+        values["order"] = int(order)
     if solver_type is not None and "solver_type" in fields:
         choose("--solver-type", solver_type, _words_of(cls)["solver_type"])
     wanted = [*values, *(["stepping"] if stepping is not None else []), *(["grid"] if grid is not None else [])]
@@ -170,7 +174,7 @@ def parse_method(text: str) -> tuple[str, dict[str, Any]]:
     for option in ("stepping", "grid", "final", "solver_type"):
         if option in settings:
             keywords[option] = settings.pop(option)
-    for option, example in (("order", 1), ("stochastic", 0.0)):
+    for option, example in (("order", 1.0), ("stochastic", 0.0)):
         if option in settings:
             keywords[option] = _parse_value(f"--methods {name}", option, settings.pop(option), example)
     return name, {**keywords, "settings": settings}

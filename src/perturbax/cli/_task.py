@@ -68,7 +68,7 @@ class Task:
         if self.init is not None:
             pictures = self.init[(first + np.arange(count)) % len(self.init)]
             x = np.float32(self.process.alpha(time)) * pictures.astype(np.float32) + x
-        return self._as_framework(x)
+        return self.arrays(x)
 
     def scope(self) -> Any:
         """What the network is called under."""
@@ -79,9 +79,10 @@ class Task:
         return torch.no_grad()
 
     def _rows(self, rows: np.ndarray | None, first: int, count: int) -> Any:
-        return None if rows is None else self._as_framework(rows[(first + np.arange(count)) % len(rows)])
+        return None if rows is None else self.arrays(rows[(first + np.arange(count)) % len(rows)])
 
-    def _as_framework(self, array: np.ndarray) -> Any:
+    def arrays(self, array: np.ndarray) -> Any:
+        """An array as the framework of the network has it."""
         if self.framework == "numpy":
             return array
         if self.framework == "jax":

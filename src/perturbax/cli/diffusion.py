@@ -1,65 +1,40 @@
-"""`perturbax diffusion`: sample from a model of the user's or a reference model, and compare samplers on it."""
+"""`perturbax diffusion`: sample, compare samplers, invert and edit, with an own model or a reference model."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Fast samplers for diffusion models.")
+from . import _inverting, _stability
+from . import _options as options
+from ._options import check_writable
 
-_Model = Annotated[
-    str | None,
-    typer.Option(
-        help="module:callable, called as model(x, time[, condition]); or digits, digits-mixture, mnist.",
-        show_default=False,
-    ),
-]
-_Process = Annotated[
-    str | None,
-    typer.Option(help="vp-linear (default), vp-cosine, discrete:TABLE.npy (of alphas_cumprod), ve, edm or flow."),
-]
-_ProcessOption = Annotated[
-    list[str] | None, typer.Option(metavar="NAME=VALUE", help="A parameter of the process, such as beta_max=15.")
-]
-_Prediction = Annotated[
-    str | None, typer.Option(help="What the model predicts: epsilon (default), data, velocity, score or flow.")
-]
-_Shape = Annotated[str | None, typer.Option(help="Shape of one sample, such as 3,32,32.")]
-_Condition = Annotated[
-    str | None, typer.Option(help="An .npy file with one row per sample, or integers such as 3 or 0,1,2; used in turn.")
-]
-_Unconditional = Annotated[str | None, typer.Option(help="The condition that stands for none; needed for guidance.")]
-_Guidance = Annotated[float, typer.Option(help="Scale of classifier-free guidance; 1 is none.")]
-_Threshold = Annotated[str, typer.Option(help="Correction of the data prediction: none, dynamic or clip.")]
-_Grid = Annotated[str | None, typer.Option(help="Where the steps are: logsnr, time, quadratic or karras.")]
-_Final = Annotated[
-    str | None, typer.Option(help="End with a step to noise zero, or at the smallest time: zero or eps.")
-]
-_Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the random numbers.")]
-_Framework = Annotated[str, typer.Option(help="Arrays that the model takes: jax (compiled), numpy or torch.")]
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+app = typer.Typer(no_args_is_help=True, help="Fast samplers for diffusion models.")
 
 
 @app.command()
 def sample(
-    model: _Model = None,
-    process: _Process = None,
-    process_option: _ProcessOption = None,
-    prediction: _Prediction = None,
-    shape: _Shape = None,
-    framework: _Framework = "jax",
+    model: options.Model = None,
+    process: options.Process = None,
+    process_option: options.ProcessOption = None,
+    prediction: options.Prediction = None,
+    shape: options.Shape = None,
+    framework: options.Framework = "jax",
     method: Annotated[
         str,
-        typer.Option(help="ddim, ddpm, dpm-solver, dpm-solver-pp, euler, heun, adaptive or runge-kutta."),
+        typer.Option(
+            help="dpm-solver-pp, ddim, ddpm, dpm-solver, euler, heun, plms, heavy-ball, heavy-ball-pp, nesterov, ghvb, "
+            "bdia, belm, edict, adaptive or runge-kutta."
+        ),
     ] = "dpm-solver-pp",
     nfe: Annotated[
         int | None,
         typer.Option(help="Network evaluations: 20, or an adaptive method's own budget.", show_default=False),
     ] = None,
-    order: Annotated[int | None, typer.Option(help="Order of the solver.")] = None,
+    order: Annotated[float | None, typer.Option(help="Order of the solver; any number up to 5 for ghvb.")] = None,
     stepping: Annotated[str | None, typer.Option(help="multistep, singlestep or fixed.")] = None,
-    grid: _Grid = None,
-    final: _Final = None,
+    grid: options.Grid = None,
+    final: options.Final = None,
     solver_type: Annotated[str | None, typer.Option(help="midpoint or taylor.")] = None,
     stochastic: Annotated[
         float | None, typer.Option(help="Noise level of the reverse SDE, from 0 (none) to 1.")
@@ -72,11 +47,11 @@ def sample(
         int | None, typer.Option(min=1, help="How many; one per condition or start picture by default.")
     ] = None,
     batch: Annotated[int, typer.Option(min=1, help="Samples at a time.")] = 64,
-    seed: _Seed = 0,
-    condition: _Condition = None,
-    unconditional: _Unconditional = None,
-    guidance: _Guidance = 1.0,
-    threshold: _Threshold = "none",
+    seed: options.Seed = 0,
+    condition: options.Condition = None,
+    unconditional: options.Unconditional = None,
+    guidance: options.Guidance = 1.0,
+    threshold: options.Threshold = "none",
     start: Annotated[float | None, typer.Option(help="Time to start from, for --init; the largest by default.")] = None,
     init: Annotated[
         Path | None, typer.Option(help="Image to image: an .npy file of pictures that are noised up to --start.")
@@ -89,7 +64,7 @@ def sample(
     explain: Annotated[
         bool, typer.Option("--explain", help="Print the plan of the sampler and stop; needs no model.")
     ] = False,
-    as_json: _Json = False,
+    as_json: options.Json = False,
 ) -> None:
     """Draw samples and write them to an .npz file with `x`, the conditions, the evaluations spent, and the settings.
 
@@ -123,9 +98,9 @@ def sample(
         return
     if model is None:
         raise ValueError("--model is needed: module:callable, digits, digits-mixture or mnist")
-    _check_writable("--out", out)
+    check_writable("--out", out)
     if png is not None:
-        _check_writable("--png", png)
+        check_writable("--png", png)
     enable_compilation_cache()
     task = build_task(
         model=model,
@@ -151,28 +126,28 @@ def sample(
 
 @app.command()
 def compare(
-    model: _Model = None,
+    model: options.Model = None,
     methods: Annotated[
         str,
         typer.Option(help="Methods, separated by commas, with options as in dpm-solver-pp:order=3:stepping=fixed."),
     ] = "ddim,dpm-solver,dpm-solver-pp",
     nfe: Annotated[str, typer.Option(help="Numbers of network evaluations, separated by commas.")] = "5,10,20",
-    process: _Process = None,
-    process_option: _ProcessOption = None,
-    prediction: _Prediction = None,
-    shape: _Shape = None,
-    framework: _Framework = "jax",
-    grid: _Grid = None,
-    final: _Final = None,
+    process: options.Process = None,
+    process_option: options.ProcessOption = None,
+    prediction: options.Prediction = None,
+    shape: options.Shape = None,
+    framework: options.Framework = "jax",
+    grid: options.Grid = None,
+    final: options.Final = None,
     num_samples: Annotated[int, typer.Option(min=1, help="How many.")] = 64,
-    seed: _Seed = 0,
-    condition: _Condition = None,
-    unconditional: _Unconditional = None,
-    guidance: _Guidance = 1.0,
-    threshold: _Threshold = "none",
+    seed: options.Seed = 0,
+    condition: options.Condition = None,
+    unconditional: options.Unconditional = None,
+    guidance: options.Guidance = 1.0,
+    threshold: options.Threshold = "none",
     reference_nfe: Annotated[int, typer.Option(min=30, help="Evaluations of the reference solution.")] = 600,
     out: Annotated[Path | None, typer.Option(help="Write a strip of pictures, a row per method.")] = None,
-    as_json: _Json = False,
+    as_json: options.Json = False,
 ) -> None:
     """Compare samplers from the same starts with a fine solution: the median over the samples of the RMS difference."""
     from perturbax.core import enable_compilation_cache
@@ -188,7 +163,7 @@ def compare(
         "dpm-solver-pp:order=3:stepping=fixed:solver_type=taylor:grid=logsnr", reference_nfe, None, final
     )
     if out is not None:
-        _check_writable("--out", out)
+        check_writable("--out", out)
     enable_compilation_cache()
     task = build_task(
         model=model,
@@ -211,7 +186,6 @@ def compare(
     compare_methods(task, methods.split(","), samplers, budgets, reference, num_samples, seed, out, as_json)
 
 
-def _check_writable(option: str, path: Path) -> None:
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        what = "is a folder" if path.is_dir() else "lies in a folder that does not exist"
-        raise ValueError(f"{option} {path} {what}")
+app.command()(_inverting.invert)
+app.command()(_inverting.edit)
+app.command()(_stability.stability)
