@@ -1,5 +1,7 @@
 """The study of DPM-Solver: it runs, its judge can fail at every bar, its picture holds what it says."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -76,16 +78,33 @@ def test_the_picture_is_drawn_from_whatever_is_there(table, part):
     assert isinstance(STUDY.plot(table if part == "all" else table[table["problem"] == part]), Figure)
 
 
-def test_the_smoke_preset_runs_and_gives_no_verdict(tmp_path):
-    run = run_study("dpm-solver", "smoke", backend="sequential", store=tmp_path / "store.sqlite", progress=False)
-    assert run.met is None
-    assert run.failures == ()
-    assert np.isfinite(run.table["error"]).all()
-    assert isinstance(STUDY.plot(run.table), Figure)
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory):
+    store = tmp_path_factory.mktemp("smoke") / "store.sqlite"
+    return run_study("dpm-solver", "smoke", backend="sequential", store=store, progress=False)
 
 
-def test_the_evaluations_in_the_table_are_those_that_were_spent(tmp_path):
-    run = run_study("dpm-solver", "smoke", backend="sequential", store=tmp_path / "store.sqlite", progress=False)
-    spent = run.table.set_index(["method", "problem", "steps"])["evaluations"]
+def test_the_smoke_preset_runs_and_gives_no_verdict(smoke):
+    assert smoke.met is None
+    assert smoke.failures == ()
+    assert np.isfinite(smoke.table["error"]).all()
+    assert isinstance(STUDY.plot(smoke.table), Figure)
+
+
+def test_the_evaluations_in_the_table_are_those_that_were_spent(smoke):
+    spent = smoke.table.set_index(["method", "problem", "steps"])["evaluations"]
     assert spent["DPM-Solver-3", "digits", 10] == 9
     assert spent["DPM-Solver-fast", "digits", 10] == 10
+
+
+@pytest.mark.slow
+def test_the_full_preset_measures_the_trained_network(tmp_path):
+    shrunk = {**STUDY.presets["full"], "gaussian": (12,), "digits": (), "controlled": (), "samples": 8, "seeds": 1}
+    shrunk |= {"mnist": (10,), "mnist_samples": 100}
+    study = dataclasses.replace(STUDY, presets={**STUDY.presets, "full": shrunk})
+    run = run_study(study, "full", backend="sequential", store=tmp_path / "store.sqlite", progress=False)
+    assert run.failures == ()
+    rows = run.table[run.table["problem"] == "MNIST"].set_index("method")
+    assert (rows["frechet_floor"] > 0).all()
+    assert rows.loc["noise 2M", "frechet"] < rows.loc["DDPM", "frechet"]
+    assert isinstance(STUDY.plot(run.table), Figure)

@@ -1,5 +1,7 @@
 """The study of DPM-Solver++: it runs, its judge can fail at every bar, its variances are those of real samples."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -107,6 +109,20 @@ def test_the_smoke_preset_runs_and_gives_no_verdict(tmp_path):
     assert run.failures == ()
     assert np.isfinite(run.table["error"]).all()
     assert {bar.name: bar.met for bar in run.bars}["variance of SDE++ 2M on N(0, 1), 25 steps"]
+    assert isinstance(STUDY.plot(run.table), Figure)
+
+
+@pytest.mark.slow
+def test_the_full_preset_measures_the_trained_network_under_guidance(tmp_path):
+    none = dict.fromkeys(("guided", "unguided", "conditional", "time", "gaussian"), ())
+    shrunk = {**STUDY.presets["full"], **none, "samples": 2, "seeds": 1, "mnist": (10,), "mnist_samples": 100}
+    study = dataclasses.replace(STUDY, presets={**STUDY.presets, "full": shrunk})
+    run = run_study(study, "full", backend="sequential", store=tmp_path / "store.sqlite", progress=False)
+    assert run.failures == ()
+    rows = run.table.set_index(["problem", "method"])
+    threshold = rows.loc["MNIST, guidance 8, thresholded", "2M++"]
+    assert threshold["outside"] < rows.loc[("MNIST, guidance 8", "2M++"), "outside"]
+    assert (rows.loc["MNIST, guidance 1"]["frechet"] > 0).all()
     assert isinstance(STUDY.plot(run.table), Figure)
 
 

@@ -304,7 +304,7 @@ STUDY = Study(
     methods=("DPMSolver", "AdaptiveDPMSolver", "DDIM", "Heun", "RungeKutta"),
     precision="float64",
     presets={
-        "smoke": {"gaussian": (12, 24), "digits": (6, 10), "controlled": (), "samples": 16, "seeds": 1},
+        "smoke": {"gaussian": (12,), "digits": (10,), "controlled": (), "samples": 16, "seeds": 1},
         "small": {
             "gaussian": (12, 24, 48, 96, 192, 384, 768),
             "digits": (5, 6, 9, 10, 15, 20, 30, 48),

@@ -73,8 +73,13 @@ def _kept(samples: int) -> tuple[np.ndarray, np.ndarray]:
 @functools.cache
 def _floors(samples: int) -> dict[str, float]:
     train, _ = data.reference_split("mnist")
-    chosen = np.random.default_rng(1).permutation(len(train))[:samples]
-    frechet, sliced = _distances(train.flat[chosen], _kept(samples)[0])
+    pixels, labels = _kept(samples)
+    # The samples are drawn for the labels of the kept pictures, so the training pictures are chosen for them too.
+    order = np.random.default_rng(1).permutation(len(train))
+    order = order[np.argsort(train.labels[order], kind="stable")]
+    first = np.searchsorted(train.labels[order], labels)
+    rank = np.array([np.count_nonzero(labels[:i] == label) for i, label in enumerate(labels)])
+    frechet, sliced = _distances(train.flat[order[first + rank]], pixels)
     return {"frechet_floor": frechet, "sliced_floor": sliced}
 
 
