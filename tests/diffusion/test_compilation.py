@@ -129,8 +129,13 @@ def test_a_jitted_call_compiles_once_for_all_starts_and_weights():
     assert seen == []
 
 
-def test_plans_keep_at_most_four_states(planned):
-    assert diffusion.plan(planned, VP).registers <= 4
+def test_plans_keep_few_states_whatever_the_steps(planned):
+    """At most four up to order 3; linear multistep methods of order 4 and momentum keep one or two more."""
+    registers = diffusion.plan(planned, VP).registers
+    of_low_order = (diffusion.DDIM, diffusion.DDPM, diffusion.Euler, diffusion.Heun)
+    exponential = (diffusion.DPMSolver, diffusion.DPMSolverPP)
+    assert registers <= (4 if isinstance(planned, of_low_order + exponential) else 6)
+    assert diffusion.plan(dataclasses.replace(planned, steps=5 * planned.steps), VP).registers <= max(registers, 4)
 
 
 def temporary_states(method: diffusion.AbstractPlanned) -> float:
@@ -168,11 +173,11 @@ def test_memory_does_not_grow_with_the_steps():
 
 
 def test_fifty_steps_compile_to_a_plan_quickly(planned):
-    """The target of 50 ms belongs to a quiet machine and is measured by the benchmark; this catches a wrong growth."""
+    """The benchmark measures the target of 50 ms; this catches a wrong growth, in processor time."""
     method = dataclasses.replace(planned, steps=50)
     best = np.inf
     for _ in range(3):
-        begin = time.perf_counter()
+        begin = time.process_time()
         diffusion.plan(method, VP)
-        best = min(best, time.perf_counter() - begin)
+        best = min(best, time.process_time() - begin)
     assert best < 0.5
