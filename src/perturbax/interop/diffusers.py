@@ -98,7 +98,7 @@ class PlanScheduler:
             # Tells pipelines of flow models that the noise levels are the scheduler's own.
             use_flow_sigmas=prediction_type == "flow_prediction",
         )
-        self.init_noise_sigma = plan.prior_std
+        self.init_noise_sigma = float(plan.prior_std)
         self._corrector = corrector
         self._times = (plan.model_times * time_scale).astype(np.float32)
         self.set_timesteps()
