@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BOX = (150, 54)
 GAP = (32, 44)
 MARGIN = 24
+BAR = "\\|"
 
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
@@ -37,7 +38,7 @@ def gallery() -> str:
     sections = []
     for card in report.cards():
         rows = [(bar.name, bar.measured, bar.wanted, "met" if bar.met else "**missed**") for bar in card.bars]
-        bars = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+        bars = "\n".join(f"| {' | '.join(text.replace('|', BAR) for text in row)} |" for row in rows)
         picture = f"![What was measured in the study {card.slug}](pictures/{card.slug}.png)\n\n" if card.picture else ""
         paper = f"[{card.paper}]({card.paper_url}), " if card.paper_url else ""
         sections.append(

@@ -196,10 +196,10 @@ def _tabulate(
     fixed = tuple((name, number(table[0]["cell"][name])) for name in names if name not in varying)
     measured = list(dict.fromkeys(name for row in table for name in row["values"]))
     counts = {row["n"] for row in table}
-    columns = [Column(name, all(_is_number(row["cell"][name]) for row in table)) for name in varying]
+    columns = [Column(name, all(_is_number(row["cell"][name] or 0) for row in table)) for name in varying]
     columns += [Column(name, True) for name in measured]
     rows = [
-        tuple(number(row["cell"][name]) for name in varying)
+        tuple(_entry(row["cell"][name]) for name in varying)
         + tuple(_spread(row["values"].get(name), row["n"]) for name in measured)
         for row in table
     ]
@@ -208,17 +208,20 @@ def _tabulate(
     return tuple(columns), tuple(rows), fixed
 
 
+def _entry(value: Any) -> str:
+    """A value in a table, where one that is missing and one that is not finite look the same."""
+    return "–" if value is None else number(value)
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _spread(value: Mapping[str, Any] | None, n: int) -> str:
     """Mean and standard deviation with the digits that mean something."""
-    if value is None:
-        return ""
-    mean, std = value["mean"], value["std"]
+    mean, std = (None, None) if value is None else (value["mean"], value["std"])
     if mean is None or not std or n < 2:
-        return number(mean)
+        return _entry(mean)
     digits = min(max(math.floor(math.log10(abs(mean))) - math.floor(math.log10(std)) + 2 if mean else 2, 2), 5)
     return f"{mean:.{digits}g} ± {std:.2g}"
 
