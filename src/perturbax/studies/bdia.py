@@ -79,8 +79,8 @@ def _parts(preset: Mapping[str, Any]) -> Iterator[tuple[str, str, Sequence[str],
         yield "Gaussian", grid, ("DDIM", "BDIA 0.5", "BDIA 1.0"), preset["gaussian"], seeds
     yield "latent", "logSNR", _ROUND_TRIPS, preset["round trips"], 1
     yield "latent, float32", "logSNR", _ROUND_TRIPS, preset["round trips"], 1
-    yield "image", "logSNR", _INVERSIONS, preset["images"], seeds
-    yield "image, float32", "logSNR", ("BDIA 0.9", "BDIA 1.0"), preset["images"], seeds
+    yield "image", "logSNR", preset["inversions"], preset["images"], seeds
+    yield "image, float32", "logSNR", ("BDIA 0.9", "BDIA 1.0"), preset["images in float32"], seeds
     yield "edit", "logSNR", _EDITS, preset["edits"], seeds
     yield "Karras", "Karras", ("Heun", "BDIA-EDM euler", "BDIA-EDM heun"), preset["karras"], seeds
 
@@ -337,6 +337,8 @@ _SMALL = {
     "gaussian": (40, 80, 160, 320),
     "round trips": (5, 10, 20, 35, 50),
     "images": (10, 20, 50),
+    "images in float32": (10, 20, 50),
+    "inversions": _INVERSIONS,
     "edits": (40,),
     "karras": (5, 9, 18),
     "samples": 128,
@@ -362,6 +364,8 @@ STUDY = Study(
             "gaussian": (),
             "round trips": (),
             "images": (10,),
+            "images in float32": (),
+            "inversions": ("DDIM", "BDIA 1.0"),
             "edits": (),
             "karras": (),
             "samples": 4,

@@ -92,13 +92,14 @@ def trials(preset: Mapping[str, Any]) -> list[Trial]:
 
 
 def _parts(preset: Mapping[str, Any]) -> Iterator[tuple[str, str, Sequence[str], Sequence[int], int]]:
-    seeds = preset["seeds"]
-    others = tuple(method for method in _GUIDED if method not in _ALONG_COST)
-    yield "w = 15", "logSNR", _ALONG_COST, preset["guided"], seeds
+    seeds, methods = preset["seeds"], preset["methods"]
+    along = tuple(method for method in methods if method in _ALONG_COST)
+    others = tuple(method for method in methods if method not in _ALONG_COST)
+    yield "w = 15", "logSNR", along, preset["guided"], seeds
     yield "w = 15", "logSNR", others, preset["guided"][:1], seeds
     yield "w = 15", "time", ("DDIM", "AB4", "GHVB 1.5", "GHVB 2.5"), preset["time"], seeds
-    yield "w = 8", "logSNR", _GUIDED, preset["guided"][:1], seeds
-    yield "w = 1", "logSNR", _GUIDED, preset["unguided"], seeds
+    yield "w = 8", "logSNR", methods, preset["guided"][:1], seeds
+    yield "w = 1", "logSNR", methods, preset["unguided"], seeds
     yield "Gaussian", "logSNR", _ORDERS, preset["gaussian"], seeds
     yield "Gaussian", "logSNR", _VARIABLE_ORDERS, preset["variable"], seeds
     # The interval follows from the coefficients and has no seed.
@@ -274,6 +275,7 @@ _SMALL = {
     "gaussian": (192, 384, 768, 1536),
     "variable": (96, 192, 384),
     "stability": True,
+    "methods": _GUIDED,
     "samples": 64,
     "seeds": 5,
 }
@@ -298,6 +300,7 @@ STUDY = Study(
             "gaussian": (),
             "variable": (),
             "stability": False,
+            "methods": ("DDIM", "AB4", "GHVB 2.5"),
             "samples": 2,
             "seeds": 1,
         },
