@@ -264,7 +264,7 @@ def test_every_registered_sampler_can_be_named_and_every_option_reaches_it():
     }
     for name, cls in methods().items():
         assert isinstance(build_method(name), cls)
-    assert set(processes()) == {"vp-linear", "vp-cosine", "discrete", "ve", "edm", "flow-matching"}
+    assert set(processes()) == {"vp-linear", "vp-cosine", "discrete", "ve", "edm", "flow-matching", "poisson-flow"}
     assert set(predictions()) == {"epsilon", "data", "velocity", "score", "flow"}
     built = build_method(
         "dpm-solver-pp", nfe=9, order=3, stepping="multistep", grid="karras", final="eps", solver_type="taylor",

@@ -1,8 +1,14 @@
-"""How the conformance suite tries the samplers of `diffusion.sample`: on a Gaussian, whose denoiser is linear."""
+"""How the conformance suite tries the samplers of `diffusion.sample`, on a Gaussian, whose denoiser is linear, and the
+methods of `diffusion.fit`, on a few random points."""
 
+import functools
+
+import jax
 import jax.numpy as jnp
+import numpy as np
+import optax
 
-from perturbax import diffusion
+from perturbax import diffusion, nn
 
 PROCESS = diffusion.VPLinear()
 
@@ -19,11 +25,27 @@ def make(cls):
     return cls(steps=9) if "steps" in cls.__dataclass_fields__ else cls()
 
 
+@functools.cache
+def denoising():
+    """A tiny network on a few points."""
+    network = nn.ResidualMLP(2, width=4, blocks=1, key=jax.random.key(0))
+    return diffusion.DenoisingProblem(np.random.default_rng(0).normal(size=(16, 2)), network)
+
+
+def train(problem, method, key):
+    return diffusion.fit(problem, method, key=key, steps=2, batch_size=8, optimizer=optax.sgd(0.1))
+
+
 def run(method, key):
+    if isinstance(method, diffusion.AbstractDenoisingMethod):
+        return train(denoising(), method, key).losses
     return diffusion.sample(PROBLEM, method, key=key, num_samples=3).x
 
 
 def poison(method, key):
+    if isinstance(method, diffusion.AbstractDenoisingMethod):
+        broken = np.full((16, 2), np.inf)
+        return {"data": lambda: train(diffusion.DenoisingProblem(broken, denoising().network), method, key)}
     start = jnp.array([[0.0, jnp.nan]])
     return {
         "x_T": lambda: diffusion.sample(PROBLEM, method, key=key, x_T=start),

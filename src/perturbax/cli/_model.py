@@ -3,6 +3,7 @@
     module:callable      imported from sys.path or the current folder; called as model(x, time[, condition])
     digits, mnist        the reference denoisers trained on these data (8 x 8 and 28 x 28 pictures)
     digits-mixture       ten Gaussians fitted on the digits, whose denoiser is exact: no training
+    FOLDER               what `perturbax diffusion fit` wrote
 
 A file of weights is not enough: it says nothing about the network that they belong to, and nothing is unpickled here.
 """
@@ -36,33 +37,10 @@ class Model:
     identity: str
     shape: tuple[int, ...] | None = None
     process: str | None = None
+    process_options: tuple[str, ...] = ()
     prediction: str | None = None
     unconditional: int | None = None
     classes: int | None = None
-
-
-class ReferenceModel(eqx.Module):
-    """A denoiser `(x, sigma, label)` of `x_0 + sigma z` as the network of any process: `x / alpha` has that form."""
-
-    denoiser: Callable
-    process: diffusion.AbstractProcess
-
-    def __call__(self, x: Any, model_time: Any, label: Any = None) -> Any:
-        alpha, sigma = self._levels(model_time)
-        flat = (x / alpha).reshape(x.shape[0], -1)
-        return self.denoiser(flat, sigma / alpha, label).reshape(x.shape)
-
-    def _levels(self, model_time: Any) -> tuple[Any, Any]:
-        """`alpha` and `sigma` where the network is given `model_time`."""
-        process = self.process
-        if isinstance(process, diffusion.VE):
-            return 0.0 * model_time + 1.0, model_time
-        if isinstance(process, diffusion.FlowMatching):
-            return 1.0 - model_time, model_time
-        time = (
-            (model_time + 1.0) / process.alphas_cumprod.size if isinstance(process, diffusion.Discrete) else model_time
-        )
-        return process.alpha(time), process.sigma(time)
 
 
 class ExactDenoiser(eqx.Module):
@@ -81,6 +59,8 @@ def find_model(name: str) -> Model:
     """
     if name in REFERENCES:
         return _reference(name)
+    if Path(name).is_dir():
+        return _trained(Path(name))
     if Path(name).suffix.lower() in _WEIGHTS or Path(name).is_file():
         raise ValueError(
             f"--model {name} is a file: weights alone do not say which network they belong to. Write a function that "
@@ -128,4 +108,23 @@ def _reference(name: str) -> Model:
     else:
         denoiser = data.mnist_denoiser()
     side = 28 if name == "mnist" else 8
-    return Model(denoiser, name, (side, side), "edm", "data", _UNCONDITIONAL, 10)
+    return Model(
+        denoiser, name, (side, side), process="edm", prediction="data", unconditional=_UNCONDITIONAL, classes=10
+    )
+
+
+def _trained(folder: Path) -> Model:
+    path = folder / "denoiser.npz"
+    if not path.is_file():
+        raise ValueError(f"--model {folder} is a folder without denoiser.npz, which `perturbax diffusion fit` writes")
+    saved = diffusion.load_denoiser(folder)
+    return Model(
+        saved.denoiser,
+        f"{folder} {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}",
+        saved.shape,
+        process="poisson-flow",
+        process_options=(f"D={saved.D!r}",),
+        prediction="data",
+        unconditional=_UNCONDITIONAL,
+        classes=saved.denoiser.network.labels.shape[0],
+    )

@@ -14,7 +14,7 @@ import numpy as np
 from perturbax import diffusion
 
 from ._choices import build_process, choose, load_array, parse_pairs, predictions
-from ._model import Model, ReferenceModel, find_model
+from ._model import Model, find_model
 
 FRAMEWORKS = ("jax", "numpy", "torch")
 _CORRECTORS = {"none": None, "dynamic": diffusion.DynamicThreshold(), "clip": diffusion.Clip()}
@@ -49,7 +49,7 @@ class Task:
             guidance = diffusion.ClassifierFree(self.guidance, self._rows(self.unconditional, 0, count))
         reference = self.model.classes is not None
         return diffusion.Sampling(
-            ReferenceModel(self.model.call, self.process) if reference else self.model.call,
+            diffusion.FromDenoiser(self.model.call, self.process) if reference else self.model.call,
             self.process,
             self.shape,
             self.prediction,
@@ -63,7 +63,7 @@ class Task:
         """The states that these samples start from: noise, or the given pictures under noise."""
         time = self.process.t_max if self.start is None else self.start
         keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(first + jnp.arange(count))
-        noise = jax.vmap(lambda k: jax.random.normal(k, self.shape, jnp.float32))(keys)
+        noise = jax.vmap(lambda k: self.process.noise(k, self.shape, jnp.float32))(keys)
         x = np.float32(self.process.sigma(time)) * np.asarray(noise)
         if self.init is not None:
             pictures = self.init[(first + np.arange(count)) % len(self.init)]
@@ -126,7 +126,7 @@ def build_task(
 
     found = find_model(model)
     if settled is None:
-        settled = settle_process(found.process, process_option)
+        settled = settle_process(found.process, [*found.process_options, *process_option])
         if start is not None:
             check_start(start, settled)
     wanted = prediction or found.prediction or "epsilon"

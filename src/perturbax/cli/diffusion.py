@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from . import _inverting, _stability
+from . import _fitting, _inverting, _stability
 from . import _options as options
 from ._options import check_writable
 
@@ -186,6 +186,7 @@ def compare(
     compare_methods(task, methods.split(","), samplers, budgets, reference, num_samples, seed, out, as_json)
 
 
+app.command()(_fitting.fit)
 app.command()(_inverting.invert)
 app.command()(_inverting.edit)
 app.command()(_stability.stability)

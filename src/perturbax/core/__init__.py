@@ -1,6 +1,8 @@
 """What every package stands on: training, iteration, checks, precision, solutions, cache, methods and papers."""
 
+from ._archive import read_tree as read_tree
 from ._archive import write_atomic as write_atomic
+from ._archive import write_tree as write_tree
 from ._cache import cache_folder as cache_folder
 from ._cache import cache_size as cache_size
 from ._cache import cached as cached
@@ -57,7 +59,9 @@ __all__ = [
     "precision",
     "progress",
     "raise_if_failed",
+    "read_tree",
     "registered_methods",
     "settled",
     "write_atomic",
+    "write_tree",
 ]

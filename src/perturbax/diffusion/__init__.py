@@ -94,6 +94,9 @@ from ._sample import Samples as Samples
 from ._sample import Sampling as Sampling
 from ._sample import plan as plan
 from ._sample import sample as sample
+from ._saved import SavedDenoiser as SavedDenoiser
+from ._saved import load_denoiser as load_denoiser
+from ._saved import save_denoiser as save_denoiser
 from ._stability import Stability as Stability
 from ._stability import stability as stability
 from ._stepping import FixedSinglestep as FixedSinglestep
@@ -178,6 +181,7 @@ __all__ = [
     "RungeKutta",
     "Samples",
     "Sampling",
+    "SavedDenoiser",
     "Score",
     "Singlestep",
     "Stability",
@@ -190,8 +194,10 @@ __all__ = [
     "fit",
     "ideal_denoiser",
     "invert",
+    "load_denoiser",
     "plan",
     "sample",
     "sample_latent",
+    "save_denoiser",
     "stability",
 ]

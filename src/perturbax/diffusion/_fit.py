@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..core import Fit, Method, check_array, check_instance, check_integer, check_key, check_number
+from ..core import Fit, Method, check_array, check_instance, check_integer, check_number
 from ..core import fit as run_fit
 from ..data import IdealDenoiser
 from ..nn import EDMPreconditioned, ResidualMLP, edm_loss
@@ -165,7 +165,6 @@ def fit(
     """
     check_instance("problem", problem, DenoisingProblem, "a diffusion.DenoisingProblem")
     check_instance("method", method, AbstractDenoisingMethod, "a method such as PFGMPP()")
-    check_key("key", key)
     unknown = sorted(set(options) - _OPTIONS)
     if unknown:
         raise TypeError(f"{unknown[0]} is no option of diffusion.fit; there are {', '.join(sorted(_OPTIONS))}")
@@ -173,7 +172,8 @@ def fit(
     batch_size = check_integer("batch_size", batch_size, minimum=1) * (method.stable_target or 1)
     if batch_size > rows.shape[0]:
         raise ValueError(f"batch_size (times stable_target) must be at most the {rows.shape[0]} data, got {batch_size}")
-    model = _denoiser(problem, method, rows, np.shape(key) if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) else ())
+    typed = isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+    model = _denoiser(problem, method, rows, key.shape if typed else ())
     frozen = jax.tree.map(eqx.is_inexact_array, model)
     labels = () if problem.labels is None else (np.asarray(problem.labels, np.int32),)
     return run_fit(

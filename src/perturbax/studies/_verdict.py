@@ -30,15 +30,15 @@ def order(table: pd.DataFrame, steps: Sequence[int], **cell: Any) -> float:
 
 def relative_error(table: pd.DataFrame, method: str, baseline: str, steps: int, **cell: Any) -> float:
     """The error of a method over that of another at the same budget and seed, median over the seeds."""
-    errors = [
-        select(table, method=name, steps=steps, **cell).pipe(
-            lambda rows: rows.set_index("seed")["error"] if len(rows) else None
-        )
-        for name in (method, baseline)
-    ]
-    if any(error is None for error in errors):
+    return ratio(table, "error", method, baseline, steps=steps, **cell)
+
+
+def ratio(table: pd.DataFrame, column: str, method: str, baseline: str, **cell: Any) -> float:
+    """A column of a method over that of another at the same seed, median over the seeds."""
+    ours, theirs = (select(table, method=name, **cell) for name in (method, baseline))
+    if ours.empty or theirs.empty or column not in table:
         return np.nan
-    return float((errors[0] / errors[1]).median())
+    return float((ours.set_index("seed")[column] / theirs.set_index("seed")[column]).median())
 
 
 def median_of(table: pd.DataFrame, column: str, **cell: Any) -> float:
