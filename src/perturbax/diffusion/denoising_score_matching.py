@@ -32,7 +32,8 @@ class DenoisingScoreMatching(AbstractDenoisingMethod):
 
     Source: Karras et al. 2022, section 5 and table 1; Xu et al. 2023 (STF), equation 6.
 
-    >>> DenoisingScoreMatching().log_sigma_mean
+    >>> from perturbax import diffusion
+    >>> diffusion.DenoisingScoreMatching().log_sigma_mean
     -1.2
     """
 

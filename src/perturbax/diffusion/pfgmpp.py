@@ -35,7 +35,8 @@ class PFGMPP(AbstractDenoisingMethod):
 
     Source: Xu et al. 2023 (PFGM++), sections 3.2 and 4.
 
-    >>> PFGMPP(D=64.0).trained_process.t_max
+    >>> from perturbax import diffusion
+    >>> diffusion.PFGMPP(D=64.0).trained_process.t_max
     80.0
     """
 
