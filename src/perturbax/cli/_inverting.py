@@ -70,7 +70,9 @@ def invert(
             bar.advance(len(rows))
     arrays = {f"state_{i}": np.concatenate(parts) for i, parts in enumerate(zip(*states, strict=True))}
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays, times=np.array(inversion.latent.times), method=np.array(describe(sampler)))
+    np.savez(
+        buffer, allow_pickle=False, **arrays, times=np.array(inversion.latent.times), method=np.array(describe(sampler))
+    )
     write_atomic(out, buffer.getvalue())
     _tell(
         out,
@@ -130,8 +132,8 @@ def edit(
     with progress(len(x_0), "editing") as bar, after.scope():
         for first in range(0, len(x_0), batch):
             rows = x_0[first : first + batch]
-            problems = (task.problem(first, len(rows)) for task in (before, after))
-            samples = diffusion.edit(*problems, sampler, after.arrays(rows), strength=strength)
+            old, new = (task.problem(first, len(rows)) for task in (before, after))
+            samples = diffusion.edit(old, new, sampler, after.arrays(rows), strength=strength)
             edited.append(np.asarray(samples.x))
             bar.advance(len(rows))
     x = np.concatenate(edited)

@@ -75,12 +75,13 @@ def stability(
 def _picture(regions: "dict[str, Stability]") -> bytes:
     import io
 
+    import numpy as np
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.4, 4.8), layout="constrained")
     axes = figure.add_subplot()
     for i, (name, region) in enumerate(regions.items()):
-        x, y, color = region.z.real, region.z.imag, f"C{i}"
+        x, y, color = np.real(region.z), np.imag(region.z), f"C{i}"
         axes.contourf(x, y, region.spectral_radius, levels=[0.0, 1.0 + 1e-4], colors=color, alpha=0.15)
         axes.contour(x, y, region.spectral_radius, levels=[1.0 + 1e-4], colors=color)
         axes.plot([], [], color=color, label=name)

@@ -126,7 +126,7 @@ class AbstractInvertible(AbstractPlanned):
     def inversion_plan(self, process: AbstractProcess, start: float | None = None, pair: bool = False) -> Plan:
         """Compile the way from data, or from the last `pair` of states of a run, to a latent."""
         tracer = Tracer(1 + pair)
-        climb = self.ascend_pair if pair else self.ascend
+        climb: Any = self.ascend_pair if pair else self.ascend
         states = climb(*tracer.starts, tracer, self.path(process, start))
         return build_plan(tracer, states, process, self.grid.end(process))
 

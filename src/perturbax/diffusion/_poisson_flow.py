@@ -57,7 +57,7 @@ class PoissonFlow(NoiseLevelProcess):
         self._check_levels()
         check_number("D", self.D, minimum=0.0, exclusive=True, finite=False)
         check_number("clip", self.clip, minimum=0.0, exclusive=True, finite=False)
-        if self.D <= 2 and math.isinf(self.clip) and not jax.config.jax_enable_x64:
+        if self.D <= 2 and math.isinf(self.clip) and not jax.config.read("jax_enable_x64"):
             warnings.warn(
                 f"D={self.D:g} <= 2 has noise of infinite variance: compute in float64, or bound it with clip",
                 stacklevel=3,

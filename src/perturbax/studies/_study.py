@@ -85,7 +85,7 @@ class Bar:
     name: str
     measured: float | int | np.number
     threshold: float | int | np.number
-    sense: Literal["<=", ">=", "in"]
+    sense: str
     upper: float | int | np.number | None = None
     note: str = ""
 

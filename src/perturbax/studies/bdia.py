@@ -233,7 +233,11 @@ def judge(table: "pd.DataFrame") -> list[Bar]:
         for gamma, low, sense, high in ((1.0, 1.8, ">=", None), (0.5, 0.9, "in", 1.15))
     ]
     bars += [
-        Bar(f"largest error of {what}", median_of(table, "error", problem=problem, method=method, steps=50), *bar)
+        Bar(
+            f"largest error of {what}",
+            median_of(table, "error", problem=problem, method=method, steps=50),
+            *bar,  # pyright: ignore[reportArgumentType]
+        )
         for what, problem, method, bar in (
             ("noise to data to noise, BDIA 1.0, 50 steps, float64", "latent", "BDIA 1.0", (1e-12, "<=")),
             ("noise to data to noise, BDIA 1.0, 50 steps, float32", "latent, float32", "BDIA 1.0", (1e-4, "<=")),

@@ -78,6 +78,7 @@ def flow_map(
 
     x = alpha mu + U sqrt((alpha^2 e + sigma^2) / (alpha_T^2 e + sigma_T^2)) U^T (x_T - alpha_T mu)
     """
+    assert mixture.eigenvectors is not None
     component = jnp.broadcast_to(jnp.asarray(component), x_T.shape[:1])
     mean, basis = mixture.means[component], mixture.eigenvectors[component]
     (alpha_T, sigma_T), (alpha, sigma) = (

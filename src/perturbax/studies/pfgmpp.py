@@ -113,7 +113,7 @@ def _trained(cell: Mapping[str, Any], train: np.ndarray, key: Any) -> tuple[nn.E
     network_key, fit_key = jax.random.split(key)
     network = eqx.filter_jit(nn.ResidualMLP)(train.shape[1], width=cell["width"], blocks=3, key=network_key)
     mean = _LEVELS["log_sigma_mean"] - math.log(_shift(cell["method"]))
-    method = diffusion.PFGMPP(_dimensions(cell["method"]), **{**_LEVELS, "log_sigma_mean": mean})
+    method = diffusion.PFGMPP(_dimensions(cell["method"]), **{**_LEVELS, "log_sigma_mean": mean})  # pyright: ignore[reportArgumentType]
 
     def build() -> dict[str, Any]:
         done = diffusion.fit(
