@@ -15,8 +15,7 @@ noise prediction does not explode on this model; and on the grid in time all met
 step in the half log-SNR, so that high orders gain nothing.
 
 `error` is the median over samples and classes of the root mean square error, or for "N(0, 1)" the distance of the
-variance from 1; `outside` is the share of values beyond [-1, 1], `variance` is that of all
-values.
+variance from 1; `outside` is the share of values beyond [-1, 1], `variance` is that of all values.
 """
 
 import math
