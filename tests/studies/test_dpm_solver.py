@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from perturbax.studies import run_study
+from perturbax.studies import run_study, summarize
 from perturbax.studies.dpm_solver import STUDY
 
 from .sampler_tables import failed, spoiled, table_of
@@ -89,6 +89,11 @@ def test_the_smoke_preset_runs_and_gives_no_verdict(smoke):
     assert smoke.failures == ()
     assert np.isfinite(smoke.table["error"]).all()
     assert isinstance(STUDY.plot(smoke.table), Figure)
+
+
+def test_cells_without_pictures_are_summarised_without_them(smoke):
+    rows = summarize(smoke)["table"]
+    assert all(set(row["values"]) == {"evaluations", "error", "rms"} for row in rows)
 
 
 def test_the_evaluations_in_the_table_are_those_that_were_spent(smoke):

@@ -13,6 +13,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ._code import code_digest
 from ._run import StudyRun
 from ._systems import StudySource, System
@@ -172,12 +174,14 @@ def _aggregate(table: "pandas.DataFrame", names: tuple[str, ...]) -> list[dict[s
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in table.to_dict("records"):
         groups.setdefault(json.dumps([_plain(row[name]) for name in names]), []).append(row)
+    # Where a cell recorded no array, the table has NaN, which is no measurement.
+    arrays = {name for name in table if any(isinstance(value, np.ndarray) for value in table[name])}
     rows = []
     for group in groups.values():
         measured: dict[str, Any] = {}
         for name in group[0]:
             values = [row[name] for row in group]
-            if name not in (*names, "seed") and all(_is_number(value) for value in values):
+            if name not in (*names, "seed", *arrays) and all(_is_number(value) for value in values):
                 mean = math.fsum(values) / len(values)
                 spread = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / max(len(values) - 1, 1))
                 measured[name] = {"mean": _plain(mean), "std": _plain(spread)}
