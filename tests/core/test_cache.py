@@ -133,3 +133,19 @@ def test_compiled_programs_are_kept_on_request_only(folder):
     environment = {name: value for name, value in os.environ.items() if name != "JAX_COMPILATION_CACHE_DIR"}
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment)
     assert done.stdout.split() == ["None", str(core.cache_folder() / "compiled")]
+
+
+@pytest.mark.parametrize("tree", [{"list": 5}, {"dict": 3}, {"array": 7}, {"array": 0, "key": 3}, {"tuple": None}, {}])
+def test_a_tree_that_was_not_written_by_us_is_refused(tree, tmp_path):
+    path = tmp_path / "a.npz"
+    core.write_tree(path, [np.ones(2)], label="mine")
+    with zipfile.ZipFile(path) as archive:
+        head = json.loads(archive.read("tree.json")) | {"tree": tree}
+        member = archive.read("0.npy")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("0.npy", member)
+        archive.writestr("tree.json", json.dumps(head))
+    with pytest.raises(ValueError, match=r"a.npz is damaged or no file of perturbax"):
+        core.read_tree(path, label="mine")
+    with pytest.raises(ValueError, match="it holds 'mine' and not 'yours'"):
+        core.read_tree(path, label="yours")

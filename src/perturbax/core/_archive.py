@@ -18,6 +18,18 @@ import numpy as np
 _FORMAT = "perturbax-archive-1"
 _TREE = "tree.json"
 
+# What zipfile raises for a file that is cut short or altered, and what a well packed file of another program leads to.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+)
+
 
 def write_atomic(path: str | os.PathLike[str], content: bytes | Callable[[BinaryIO], Any]) -> None:
     """Write a file whole or not at all: readers see the old content until the new one is complete.
@@ -54,6 +66,12 @@ def write_tree(path: str | os.PathLike[str], tree: Any, label: str) -> None:
     **Arguments:** `path`; `tree`; `label`: says what the file holds and is asked for when it is read.
 
     **Raises:** `TypeError` for a leaf of another kind, `OSError` when the file cannot be written.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_tree(Path(folder) / "a.npz", {"x": np.ones(2), "n": 3}, label="an example")
+    ...     read_tree(Path(folder) / "a.npz", label="an example")
+    {'x': array([1., 1.]), 'n': 3}
     """
     arrays: list[np.ndarray] = []
     encoded = _encode(tree, arrays)
@@ -75,6 +93,12 @@ def read_tree(path: str | os.PathLike[str], label: str) -> Any:
     **Arguments:** `path`; `label`: as written.
 
     **Raises:** `ValueError` when the file is damaged or holds something else, `OSError` when it cannot be read.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_tree(Path(folder) / "a.npz", [1, None, "text"], label="an example")
+    ...     read_tree(Path(folder) / "a.npz", label="an example")
+    [1, None, 'text']
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -84,7 +108,7 @@ def read_tree(path: str | os.PathLike[str], label: str) -> Any:
             if head.get("label") != label:
                 raise ValueError(f"it holds {head.get('label')!r} and not {label!r}")
             return _decode(head["tree"], archive)
-    except (zipfile.BadZipFile, ValueError, KeyError, EOFError, NotImplementedError, RuntimeError) as error:
+    except _DAMAGE as error:
         raise ValueError(f"{os.fspath(path)} is damaged or no file of perturbax: {error}") from None
 
 
