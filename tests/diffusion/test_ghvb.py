@@ -119,7 +119,7 @@ def test_both_weights_agree_on_equal_steps():
     ("make", "budgets", "low", "high"),
     [
         (lambda n: HeavyBall(steps=n, beta=0.8, grid=EPS), (96, 192), 0.9, 1.1),
-        (lambda n: Nesterov(steps=n, grid=EPS), (96, 192), 0.9, 1.1),
+        (lambda n: Nesterov(steps=n, grid=EPS), (384, 768), 0.9, 1.1),
         (lambda n: HeavyBallPP(steps=n, grid=EPS), (96, 192), 0.9, 1.1),
         (lambda n: GHVB(steps=n, order=1.5, grid=EPS), (96, 192), 1.85, 2.15),
         (lambda n: GHVB(steps=n, order=2.5, grid=EPS), (96, 192), 1.85, 2.15),
@@ -170,3 +170,37 @@ def test_the_compiled_sampler_is_the_eager_one(gaussian):
 def test_parameters_out_of_range_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.slow
+def test_plms_is_that_of_diffusers(gaussian_under):
+    """PNDM differs in its start; LMS has the weights of the actual steps, in the noise level from step to step."""
+    torch, diffusers = pytest.importorskip("torch"), pytest.importorskip("diffusers")
+    betas = np.linspace(1e-4, 2e-2, 1000)
+    process = diffusion.Discrete(np.cumprod(1.0 - betas))
+    gaussian = gaussian_under(process)
+
+    def ours(indices, coefficients):
+        grid = diffusion.Explicit((np.asarray(indices) + 1.0) / 1000, final="eps")
+        problem = diffusion.Sampling(gaussian.noise, process, shape=(6,), start=grid.at[0])
+        method = PLMS(len(indices) - 1, coefficients=coefficients, grid=grid)
+        return diffusion.sample(problem, method, x_T=X_T).x
+
+    def output(x, index):
+        return torch.from_numpy(gaussian.noise(x.numpy(), float(index)))
+
+    pndm = diffusers.PNDMScheduler(num_train_timesteps=1000, trained_betas=betas, skip_prk_steps=True)
+    pndm.set_timesteps(50)
+    x = torch.from_numpy(X_T)
+    for index in pndm.timesteps:
+        x = pndm.step(output(x, index), index, x).prev_sample
+    np.testing.assert_allclose(ours(np.unique(pndm.timesteps.numpy())[::-1], "uniform"), x.numpy(), atol=1e-3)
+
+    lms = diffusers.LMSDiscreteScheduler(num_train_timesteps=1000, trained_betas=betas)
+    lms.set_timesteps(28)  # every 37th of 1000
+    indices = lms.timesteps.numpy()
+    alphas = np.asarray(process.alpha((indices + 1.0) / 1000))
+    y = torch.from_numpy(X_T / alphas[0])
+    for k, index in enumerate(lms.timesteps[:-1]):
+        y = lms.step(output(float(alphas[k]) * y, index), index, y, order=4).prev_sample
+    np.testing.assert_allclose(ours(indices, "variable"), alphas[-1] * y.numpy(), atol=2e-4)

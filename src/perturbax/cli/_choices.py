@@ -105,12 +105,12 @@ def build_method(
     word: str,
     *,
     nfe: int | None = None,
-    order: float | None = None,
+    order: float | int | None = None,
     stepping: str | None = None,
     grid: str | None = None,
     final: str | None = None,
     solver_type: str | None = None,
-    stochastic: float | None = None,
+    stochastic: float | int | None = None,
     settings: Mapping[str, str] | None = None,
 ) -> diffusion.AbstractSampler:
     """The method of `--method` and the options that shape it; `None` leaves the method's own default.

@@ -41,7 +41,7 @@ class DenoisingProblem(eqx.Module):
     """
 
     data: Any
-    network: Callable
+    network: Any
     labels: Any = None
 
     def __check_init__(self):
