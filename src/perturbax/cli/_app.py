@@ -25,6 +25,8 @@ _COMMANDS = {
     "report": "Write the static site from recorded studies.",
     "tour": "One quick real result from every package, ending with the site.",
     "diffusion": "Fast samplers for diffusion models.",
+    "transport": "Schrödinger bridges, interpolants and optimal-transport maps between samples.",
+    "stats": "Excursions, reusable holdouts, robust subsets and distributions near a manifold.",
     "data": "The real data sets and the reference models trained on them.",
     "cache": "Size and location of the cache folder, and emptying it.",
 }
