@@ -134,6 +134,10 @@ class RandomFeatureRidge(eqx.Module):
     phases: Float[Array, " features"]
     weights: Float[Array, "*sets weights"]
 
+    def one(self, i: Any) -> "RandomFeatureRidge":
+        """The regression on the `i`-th set of columns."""
+        return RandomFeatureRidge(self.reads[i], self.frequencies, self.phases, self.weights[i])
+
     def __call__(self, rows: Table) -> Float[Array, " rows"]:
         return random_features(rows, self.reads, self.frequencies, self.phases) @ self.weights
 
@@ -218,12 +222,7 @@ def worst_environments(
 
     def errors(adversary: Adversary, rows: Table, residuals: Table) -> Array:
         carried = mechanisms.carry(rows, residuals, lambda k, rows: adversary.column(mechanisms, k, rows))
-        predictor = RandomFeatureRidge(
-            predictors.reads[adversary.case],
-            predictors.frequencies,
-            predictors.phases,
-            predictors.weights[adversary.case],
-        )
+        predictor = predictors.one(adversary.case)
         return jnp.mean((carried[:, target] - predictor(carried)) ** 2)
 
     def loss(adversary: Adversary, batch: tuple[Table, Table], key: PRNGKeyArray) -> Array:

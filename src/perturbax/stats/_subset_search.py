@@ -82,3 +82,14 @@ class Greedy(AbstractSubsetSearch):
                 return
             best = min(risks)
             chosen = new[risks.index(best)]
+
+
+class WholeSet(AbstractSubsetSearch):
+    """All stable variables together and nothing else.
+
+    >>> WholeSet()
+    WholeSet()
+    """
+
+    def explore(self, graph: CausalGraph, target: str, evaluate: Evaluate) -> None:
+        evaluate([tuple(name for name in graph.names if name != target)])
