@@ -32,8 +32,8 @@ class Mechanisms(eqx.Module):
     parents: Bool[Array, "vertices vertices"]
     rows: Table
     residuals: Table
-    low: Float[Array, " vertices"]
-    high: Float[Array, " vertices"]
+    low: Float[Array, " mutable"]
+    high: Float[Array, " mutable"]
     order: tuple[int, ...] = eqx.field(static=True)
     mutable: tuple[int, ...] = eqx.field(static=True)
 
@@ -68,11 +68,11 @@ def fit_mechanisms(
     width: int,
     steps: int,
     learning_rate: float,
-    widen: float,
+    ranges: Sequence[tuple[float, float]],
 ) -> Mechanisms:
     """Fit `g_i` by least squares for every stable descendant of a mutable vertex, all in one program.
 
-    The values that an adversary may give a mutable vertex are the observed range, widened `widen` times.
+    `ranges` are the values that an adversary may give each mutable vertex, in the units of `rows`.
     """
     names = graph.names
     parents = jnp.array([[other in graph.parents(name) for other in names] for name in names])
@@ -108,14 +108,14 @@ def fit_mechanisms(
     ).model
     left = eqx.filter_vmap(lambda one: one.residual(table))(fitted)
     residuals = jnp.zeros_like(table).at[:, at].set(left.T)
-    middle, half = (table.max(0) + table.min(0)) / 2, (table.max(0) - table.min(0)) / 2
+    low, high = jnp.asarray(ranges, jnp.float32).reshape(-1, 2).T
     return Mechanisms(
         fitted.network,
         parents,
         table,
         residuals,
-        middle - widen * half,
-        middle + widen * half,
+        low,
+        high,
         order,
         tuple(names.index(name) for name in mutable),
     )
@@ -182,7 +182,7 @@ class Adversary(eqx.Module):
         vertex = mechanisms.mutable[k]
         function = jax.tree.map(lambda leaf: leaf[k], self.functions)
         share = jax.nn.sigmoid(function(rows * mechanisms.parents[vertex])[:, 0])
-        return mechanisms.low[vertex] + (mechanisms.high[vertex] - mechanisms.low[vertex]) * share
+        return mechanisms.low[k] + (mechanisms.high[k] - mechanisms.low[k]) * share
 
 
 class Worst(eqx.Module):

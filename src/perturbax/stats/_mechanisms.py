@@ -82,8 +82,8 @@ class Additive(AbstractMechanisms):
     - `features`, `ridge`: random Fourier features of a predictor and its regularisation.
     - `ascent_width`, `ascent_steps`, `ascent_rate`, `restarts`, `penalty`, `rows`: networks `h`, steps and rate of
       Adam, starts, weight of their squared norm, and random rows in the search for the worst environment.
-    - `range_factor`: an adversary keeps a mutable variable in its observed range, widened so many times; without a
-      bound the worst risk can be infinite.
+    - `range_factor`: where the problem gives no range, an adversary keeps a mutable variable in its observed range,
+      widened so many times; without a bound the worst risk can be infinite.
 
     **Raises:** `ValueError` when one is out of range.
 
@@ -178,7 +178,7 @@ class Additive(AbstractMechanisms):
             width=self.width,
             steps=self.steps,
             learning_rate=self.learning_rate,
-            widen=self.range_factor,
+            ranges=[problem.range_of(name, self.range_factor) for name in mutable],
         )
         law = np.asarray(mechanisms.intervened(law_key))
 

@@ -1,7 +1,7 @@
 """Which stable variables to predict from, so that the worst environment is predicted best: the verb `robust_subset`."""
 
 import abc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from ..core import Method, check_array, check_instance, check_key
+from ..core import Method, check_array, check_instance, check_key, check_number
 from ._causal_graph import CausalGraph
 from ._discrete_model import DiscreteModel
 
@@ -25,9 +25,10 @@ class Environments(eqx.Module):
     - `names`: of the variables; `x1`, `x2`, ... when `None`. `target`: name of `y` in the graph.
     - `graph`: a `CausalGraph` over the variables and the target; discovered from the data when `None`.
     - `mutable`: the variables whose mechanisms change between environments; needed with `graph`.
+    - `ranges`: for mutable variables the lowest and highest value that an environment may give them, by name.
 
-    **Raises:** `ValueError` when shapes or names do not fit, a value is not finite, there is one environment and the
-    mutable variables are not named, or the target is mutable.
+    **Raises:** `ValueError` when shapes, names or ranges do not fit, a value is not finite, the target is mutable,
+    or there is one environment and the mutable variables are not named.
 
     >>> import numpy as np
     >>> problem = Environments(np.zeros((4, 2)), np.zeros(4), ["a", "a", "b", "b"], names=("age", "dose"))
@@ -42,6 +43,7 @@ class Environments(eqx.Module):
     target: str = eqx.field(static=True)
     graph: CausalGraph | None = eqx.field(static=True)
     mutable: tuple[str, ...] | None = eqx.field(static=True)
+    ranges: dict[str, tuple[float, float]]
 
     def __init__(
         self,
@@ -53,6 +55,7 @@ class Environments(eqx.Module):
         target: str = "y",
         graph: CausalGraph | None = None,
         mutable: Sequence[str] | None = None,
+        ranges: Mapping[str, tuple[float, float]] | None = None,
     ):
         self.X = np.asarray(check_array("X", X, ndim=2), np.float64)
         n, d = self.X.shape
@@ -79,6 +82,21 @@ class Environments(eqx.Module):
         self.mutable = None if mutable is None else tuple(mutable)
         if self.mutable is not None:
             check_mutable(self.mutable, self.names, target)
+        self.ranges = {}
+        for name, pair in (ranges or {}).items():
+            check_mutable([name], self.names, target)
+            low, high = (check_number(f"ranges[{name!r}]", end) for end in pair)
+            if not low < high:
+                raise ValueError(f"ranges[{name!r}] must be a low and a high value, got {low:g} and {high:g}")
+            self.ranges[name] = (low, high)
+
+    def range_of(self, name: str, widen: float) -> tuple[float, float]:
+        """What an environment may give a variable, in standardised units: as stated, or as observed and widened."""
+        column = self.X[:, self.names.index(name)]
+        low, high = self.ranges.get(name, (column.min(), column.max()))
+        stretch = 0.0 if name in self.ranges else (widen - 1.0) * (high - low) / 2.0
+        mean, scale = column.mean(), column.std()
+        return (float((low - stretch - mean) / scale), float((high + stretch - mean) / scale))
 
     @property
     def count(self) -> int:
@@ -136,7 +154,7 @@ class Predictor(eqx.Module):
 class RobustSubset(eqx.Module):
     """What `robust_subset` returns.
 
-    - `subset`: the stable variables that are used; `None` when the method does not choose any.
+    - `subset`: the variables that the prediction is made from; all of them for a method that does not choose.
     - `predict`: the predictor, from rows of all variables.
     - `worst_risk`: the estimated largest mean squared error over environments, NaN when the method estimates none.
     - `classes`, `risks`, `gaps`: what was compared: one subset of each class, its worst risk, and by how much restarts
@@ -146,7 +164,7 @@ class RobustSubset(eqx.Module):
     - `worst_environment`: for a discrete model the function of each mutable variable, else its trained form.
     """
 
-    subset: tuple[str, ...] | None = eqx.field(static=True)
+    subset: tuple[str, ...] = eqx.field(static=True)
     predict: Callable
     worst_risk: float
     classes: tuple[tuple[str, ...], ...] = eqx.field(static=True, default=())

@@ -70,7 +70,7 @@ class Greedy(AbstractSubsetSearch):
     def explore(self, graph: CausalGraph, target: str, evaluate: Evaluate) -> None:
         chosen: Subset = ()
         (best,) = evaluate([chosen])
-        seen = {chosen}
+        seen: set[Subset] = {chosen}
         while True:
             wider = [(*chosen, name) for name in graph.names if name not in chosen and name != target]
             new = [s for s in dict.fromkeys(canonical_subset(graph, target, s) for s in wider) if s not in seen]

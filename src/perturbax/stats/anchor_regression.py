@@ -31,7 +31,8 @@ class AnchorRegression(AbstractRobustMethod):
 
     Source: Rothenhaeusler et al. 2021, equation 8.
 
-    >>> AnchorRegression(gamma=10.0).gamma
+    >>> from perturbax import stats
+    >>> stats.AnchorRegression(gamma=10.0).gamma
     10.0
     """
 

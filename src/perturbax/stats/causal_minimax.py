@@ -51,7 +51,8 @@ class CausalMinimax(AbstractRobustMethod):
 
     Source: Liu et al. 2023, theorem 4.3, algorithms 1 and 2.
 
-    >>> CausalMinimax(mechanisms=Tabular()).search.most
+    >>> from perturbax import stats
+    >>> stats.CausalMinimax(shortcut=False).search.most
     4096
     """
 

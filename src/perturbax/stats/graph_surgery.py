@@ -31,7 +31,8 @@ class GraphSurgery(AbstractRobustMethod):
 
     Source: Subbaswamy, Schulam & Saria 2019, algorithm 1.
 
-    >>> GraphSurgery().validation
+    >>> from perturbax import stats
+    >>> stats.GraphSurgery().validation
     0.2
     """
 

@@ -31,7 +31,8 @@ class GroupDRO(AbstractRobustMethod):
 
     Source: Sagawa et al. 2020, equation 4 and algorithm 1; Freund & Schapire 1999 (the rate).
 
-    >>> GroupDRO(rounds=50).features
+    >>> from perturbax import stats
+    >>> stats.GroupDRO(rounds=50).features
     200
     """
 
@@ -70,8 +71,8 @@ class GroupDRO(AbstractRobustMethod):
         for _ in range(self.rounds):
             q = np.exp(rate * (scores - scores.max()))
             q /= q.sum()
-            weights = np.linalg.solve(np.einsum("e,eij->ij", q, grams) + penalty, q @ cross)
-            scores += squares - 2.0 * cross @ weights + np.einsum("eij,i,j->e", grams, weights, weights)
+            weights = np.linalg.solve(np.tensordot(q, grams, 1) + penalty, q @ cross)
+            scores += squares - 2.0 * cross @ weights + grams @ weights @ weights
             total += weights / self.rounds
         best = RandomFeatureRidge(start.reads, start.frequencies, start.phases, jnp.asarray(total, jnp.float32))
         return RobustSubset(problem.names, predictor(best), float("nan"), stats={"evaluations": self.rounds})

@@ -5,15 +5,14 @@ regression on it have the same mean and variance in every environment as in the 
 sets is, with probability `1 - alpha`, a subset of the direct causes of the target.
 """
 
-import functools
 import itertools
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import scipy.stats
 
 from ..core import Paper, check_integer, check_number
-from ._linear_prediction import by_environment, least_squares
+from ._linear_prediction import least_squares
 from ._robust_subset import AbstractRobustMethod, Environments, RobustSubset, only_data, standardised
 
 
@@ -30,7 +29,8 @@ class InvariantCausalPrediction(AbstractRobustMethod):
 
     Source: Peters et al. 2016, section 3.1.2, method II.
 
-    >>> InvariantCausalPrediction(alpha=0.01).most
+    >>> from perturbax import stats
+    >>> stats.InvariantCausalPrediction(alpha=0.01).most
     14
     """
 
@@ -56,16 +56,16 @@ class InvariantCausalPrediction(AbstractRobustMethod):
         problem = only_data(problem, self)
         if problem.count == 1:
             raise ValueError("env must name two environments or more: from one, everything is invariant")
+        if np.bincount(problem.env).min() < 2:
+            raise ValueError("env must have two rows or more for each environment, to compare variances")
         X, y, predictor = standardised(problem)
         d = X.shape[1]
         if d > self.most:
             raise ValueError(f"X has {d} variables, more than most = {self.most}: 2^{d} sets would be tested")
         sets = [s for size in range(d + 1) for s in itertools.combinations(range(d), size)]
-        values = np.array([self._p_value(X[:, list(s)], y, problem.env) for s in sets])
+        values = _p_values(np.column_stack([X, y]), problem.env, sets)
         accepted = [(s, value) for s, value in zip(sets, values, strict=True) if value > self.alpha]
-        chosen = sorted(
-            functools.reduce(lambda a, b: a & set(b), (s for s, _ in accepted), set(range(d)) if accepted else set())
-        )
+        chosen = [i for i in range(d) if accepted and all(i in s for s, _ in accepted)]
         linear = least_squares(X * np.isin(np.arange(d), chosen), y)
         return RobustSubset(
             subset=tuple(problem.names[i] for i in chosen),
@@ -77,14 +77,41 @@ class InvariantCausalPrediction(AbstractRobustMethod):
             stats={"evaluations": len(sets)},
         )
 
-    @staticmethod
-    def _p_value(X: np.ndarray, y: np.ndarray, env: np.ndarray) -> float:
-        """Of equal means (Welch) and variances (Levene) in each environment and the others, by Bonferroni."""
-        residual = y - np.asarray(least_squares(X, y)(X)) if X.shape[1] else y
-        smallest = 1.0
-        for e, (inside,) in enumerate(by_environment(env, residual)):
-            outside = residual[env != e]
-            mean = scipy.stats.ttest_ind(inside, outside, equal_var=False).pvalue
-            spread = scipy.stats.levene(inside, outside).pvalue
-            smallest = min(smallest, 2.0 * min(mean, spread))
-        return min(1.0, smallest * (int(env.max()) + 1))
+
+class _Moments(NamedTuple):
+    """Sizes, means and covariances of variables and target (the last one) in groups of rows."""
+
+    size: np.ndarray
+    mean: np.ndarray
+    covariance: np.ndarray
+
+    @classmethod
+    def of(cls, groups: list[np.ndarray]) -> "_Moments":
+        return cls(*(np.array(a) for a in zip(*((len(g), g.mean(0), np.cov(g.T)) for g in groups), strict=True)))
+
+
+def _p_values(table: np.ndarray, env: np.ndarray, sets: list[tuple[int, ...]]) -> np.ndarray:
+    """For each set, of equal means (Welch's t) and variances (F) in each environment and the others, by Bonferroni.
+
+    Residuals are linear in variables and target, so their means and variances follow from those of the data.
+    """
+    count = int(env.max()) + 1
+    inside = _Moments.of([table[env == e] for e in range(count)])
+    outside = _Moments.of([table[env != e] for e in range(count)])
+    second = table.T @ table / table.shape[0]
+    directions = np.zeros((len(sets), table.shape[1]))
+    directions[:, -1] = 1.0
+    for row, chosen in zip(directions, sets, strict=True):
+        at = list(chosen)
+        row[at] = -np.linalg.lstsq(second[np.ix_(at, at)], second[at, -1], rcond=None)[0]
+
+    def residual(moments: _Moments) -> tuple[np.ndarray, np.ndarray]:
+        return directions @ moments.mean.T, np.einsum("si,eij,sj->se", directions, moments.covariance, directions)
+
+    (m, v), (m_, v_) = residual(inside), residual(outside)
+    a, b = v / inside.size, v_ / outside.size
+    freedom = (a + b) ** 2 / (a**2 / (inside.size - 1) + b**2 / (outside.size - 1))
+    means = 2.0 * scipy.stats.t.sf(np.abs(m - m_) / np.sqrt(a + b), freedom)
+    larger = scipy.stats.f.sf(v / v_, inside.size - 1, outside.size - 1)
+    spreads = 2.0 * np.minimum(larger, 1.0 - larger)
+    return np.minimum(1.0, 2.0 * count * np.minimum(means, spreads).min(1))

@@ -27,7 +27,8 @@ class InvariantRiskMinimization(AbstractRobustMethod):
 
     Source: Arjovsky et al. 2019, equation IRMv1.
 
-    >>> InvariantRiskMinimization(weight=10.0).steps
+    >>> from perturbax import stats
+    >>> stats.InvariantRiskMinimization(weight=10.0).steps
     1000
     """
 

@@ -21,7 +21,8 @@ class Pooled(AbstractRobustMethod):
 
     Source: Rahimi & Recht 2007, algorithm 1.
 
-    >>> Pooled(features=100).ridge
+    >>> from perturbax import stats
+    >>> stats.Pooled(features=100).ridge
     0.0001
     """
 

@@ -26,7 +26,8 @@ class WholeStableSet(AbstractRobustMethod):
 
     Source: Subbaswamy, Schulam & Saria 2019, section 3 (the surgery estimator with all stable variables).
 
-    >>> WholeStableSet().mechanisms.range_factor
+    >>> from perturbax import stats
+    >>> stats.WholeStableSet().mechanisms.range_factor
     1.0
     """
 
