@@ -27,16 +27,15 @@ def main():
     key = jax.random.key(0)
     cell = {"part": "simulation", "environments": 10, "rows": 300, "quick": False}
     problem, _ = study._environments(Trial(cell, seed=0))
-    quick = stats.Additive(steps=100, features=50, ascent_steps=20, restarts=1, rows=100)
-
-    def choose(search):
-        return stats.robust_subset(problem, stats.CausalMinimax(mechanisms=quick, search=search), key=key)
-
-    by_class, by_all = (seconds(lambda search=s: choose(search), 1) for s in (stats.Classes(), stats.AllSubsets()))
-    ratio = by_all / by_class
-    print(f"the paper's graph: 45 classes {by_class:.2f} s, all 256 subsets {by_all:.2f} s: {ratio:.1f} times faster")
-    compared = {len(choose(s).classes) for s in (stats.Classes(), stats.AllSubsets())}
-    assert compared == {45, 256}
+    taken = {}
+    for search in (stats.Classes(), stats.AllSubsets()):
+        start = time.perf_counter()
+        found = stats.robust_subset(problem, stats.CausalMinimax(search=search), key=key)
+        taken[len(found.classes)] = time.perf_counter() - start
+    print(
+        f"the paper's graph, compilation included: 45 classes {taken[45]:.1f} s, all 256 subsets {taken[256]:.1f} s: "
+        f"{taken[256] / taken[45]:.1f} times faster"
+    )
     try:
         import causalicp
     except ModuleNotFoundError:
