@@ -262,8 +262,12 @@ def memory() -> None:
         "DPMSolverPP 2M": diffusion.DPMSolverPP(NFE),
         "DPMSolverPP 3M": diffusion.DPMSolverPP(NFE, order=3),
         "DPMSolverPP 2M SDE": diffusion.DPMSolverPP(NFE, stochastic=1.0),
+        "PLMS": diffusion.PLMS(NFE),
+        "HeavyBall": diffusion.HeavyBall(NFE),
+        "Nesterov": diffusion.Nesterov(NFE),
     }
     print("temporary memory in states, beyond the network's input, output and temporaries; bar: <= 4")
+    print("(Nesterov: 4 must be kept while the network runs, and its velocity is formed beside them)")
     for name, method in methods.items():
         line = [f"  {name:20} registers {diffusion.plan(method, process).registers}"]
         for what, network in networks.items():
