@@ -209,7 +209,24 @@ def against_peers() -> None:
         )
         if difference > 1e-4 or peer.median < 5 * jit.median:
             missed.append(name)
-    print(f"bar, agreement <= 1e-4 and ratio under jit >= 5: {', '.join(missed) or 'nothing'} missed\n")
+    print(f"bar, agreement <= 1e-4 and ratio under jit >= 5: {', '.join(missed) or 'nothing'} missed")
+    _noise_alone()
+
+
+def _noise_alone() -> None:
+    """What bounds the ratio of the stochastic samplers: both sides have to draw as many normals."""
+    keys, shape = path_keys(KEY, 0, BATCH), (BATCH, DIMS)
+
+    @jax.jit
+    def ours(keys: Any) -> Any:
+        return jax.lax.scan(lambda total, k: (total + path_noise(keys, k, shape), None), jnp.zeros(shape), stages)[0]
+
+    stages = jnp.arange(NFE)
+    torch_times, our_times = alternately(lambda: [torch.randn(shape) for _ in range(NFE)], lambda: ours(keys))
+    print(
+        f"the noise of {NFE} stages alone: torch {1e3 * torch_times.median:.2f} ({1e3 * torch_times.best:.2f}), ours "
+        f"{1e3 * our_times.median:.2f} ({1e3 * our_times.best:.2f})\n"
+    )
 
 
 def _ratios(peer: Seconds, ours: Seconds) -> str:
