@@ -65,8 +65,8 @@ class Bridge(eqx.Module):
         return self.process.drift(x, settle_time("t", t, x.shape[:-1], end=False))
 
     def log_potential(self, x: Any, t: Any = 0.0) -> Float[Array, "*batch"]:
-        """`log h(x, t)`, the logarithm of the forward Schrödinger potential, with `g = b + eps grad log h` for the drift
-        `b` of the reference; up to a constant."""
+        """`log h(x, t)`, the logarithm of the forward Schrödinger potential, up to a constant, with
+        `g = b + eps grad log h` for the drift `b` of the reference."""
         x = settle_points("x", x, self.process.size)
         return self.process.log_potential(x, settle_time("t", t, x.shape[:-1], end=self.process.smooth_end))
 
@@ -113,7 +113,8 @@ class Bridge(eqx.Module):
         """
         y, candidates = self._starts(y, "y"), self._starts(candidates, "candidates")
         potential = self.log_potential(candidates, 0.0)
-        law = self.process.reference.transition(0.0, 1.0, self.process.epsilon, self.process.size)
+        reference: Any = self.process.reference
+        law = reference.transition(0.0, 1.0, self.process.epsilon, self.process.size)
         root = jnp.linalg.cholesky(law.covariance)
         reached, ends = (
             jax.scipy.linalg.solve_triangular(root, z.T, lower=True).T

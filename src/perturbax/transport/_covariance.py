@@ -1,7 +1,6 @@
 """The covariances `S_k` of LightSB's mixture: how they are parametrised, and what the loss needs of them."""
 
 import abc
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -10,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..core import check_number
+from ._door import settle
 
 
 class AbstractCovariance(eqx.Module):
@@ -90,7 +90,7 @@ class Full(AbstractCovariance):
 
     def initial(self, components: int, size: int, variance: float) -> Array:
         diagonal = np.log(np.sqrt(variance) - np.sqrt(self.floor)) * np.eye(size)
-        return jnp.broadcast_to(jnp.asarray(diagonal, jax.dtypes.canonicalize_dtype(np.float64)), (components, size, size))
+        return jnp.broadcast_to(settle(diagonal), (components, size, size))
 
     def factor(self, raw: Array) -> Float[Array, "k d d"]:
         """`L`."""
@@ -101,8 +101,11 @@ class Full(AbstractCovariance):
         return jnp.square(jnp.einsum("bi,kij->bkj", x, self.factor(raw))).sum(-1)
 
     def mahalanobis(self, raw: Array, z: Array) -> Float[Array, "batch k"]:
-        solved = jax.vmap(lambda factor, z: jax.scipy.linalg.solve_triangular(factor, z.T, lower=True), (0, 1))
-        return jnp.square(solved(self.factor(raw), z)).sum(1).T
+        factor = self.factor(raw)
+        # A triangular solve for every point is slow on CPUs; one inverse serves the batch.
+        unit = jnp.broadcast_to(jnp.eye(z.shape[-1]), factor.shape)
+        inverse = jax.scipy.linalg.solve_triangular(factor, unit, lower=True)
+        return jnp.square(jnp.einsum("kij,bkj->bki", inverse, z)).sum(-1)
 
     def log_determinant(self, raw: Array) -> Float[Array, " k"]:
         return 2.0 * jnp.log(jnp.diagonal(self.factor(raw), axis1=1, axis2=2)).sum(-1)
@@ -111,5 +114,3 @@ class Full(AbstractCovariance):
         factor = np.asarray(self.factor(raw), np.float64)
         values, vectors = np.linalg.eigh(factor @ factor.swapaxes(1, 2))
         return np.maximum(values, np.finfo(np.float32).tiny), vectors
-
-

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 # Above so many entries the matrix of costs is not kept but computed again in blocks.
@@ -32,4 +33,4 @@ def entropic_potential(
     geometry = pointcloud.PointCloud(x, y, epsilon=2.0 * epsilon, batch_size=block)
     rounded = -(-max_iterations // 10) * 10
     solved = linear.solve(geometry, threshold=tolerance, max_iterations=rounded, inner_iterations=10)
-    return solved.g / (2.0 * epsilon), solved.converged, solved.n_iters
+    return solved.g / (2.0 * epsilon), jnp.asarray(solved.converged), jnp.asarray(solved.n_iters)

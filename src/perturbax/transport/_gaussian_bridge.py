@@ -6,12 +6,13 @@ Between `N(m_0, A)` and `N(m_1, B)`, with `X_1 | X_0 = x ~ N(F x + f, Q)` under 
 
     y' | x' ~ N(r + S x', S),    S = 1/2 A'^{-1/2} (D - I) A'^{-1/2},    D = (4 A'^{1/2} B' A'^{1/2} + I)^{1/2}.
 
-So `X_1 | X_0 = x ~ N(m_1 + G (x - m_0), R)` with `G = Q^{1/2} S Q^{-1/2} F`, `R = Q^{1/2} S Q^{1/2}` and `C = Cov(X_0, X_1) =
-A G'`, from which `R = B - G C`. The potential is
-`exp(-y' M y / 2 + c' y)` with `M = R^{-1} - Q^{-1}` and `c = R^{-1} (m_1 - G m_0) - Q^{-1} f`, and with the transition
-`(F_t, f_t, Q_t)` from `t` to 1, `mu = F_t x + f_t` and `W = (I + Q_t M)^{-1}`,
+So `X_1 | X_0 = x ~ N(m_1 + G (x - m_0), R)` with `G = Q^{1/2} S Q^{-1/2} F`, `R = Q^{1/2} S Q^{1/2}`, and with
+`C = Cov(X_0, X_1) = A G'` follows `R = B - G C`. The potential is `exp(-y' M y / 2 + c' y)` with
+`M = R^{-1} - Q^{-1}` and `c = R^{-1} (m_1 - G m_0) - Q^{-1} f`; with the transition `(F_t, f_t, Q_t)` from `t` to 1,
+`mu = F_t x + f_t` and `W = (I + Q_t M)^{-1}`,
 
-    log h(x, t) = 1/2 log det W - 1/2 mu' M W mu + c' W mu + 1/2 c' W Q_t c,    g(x, t) = b(x, t) + eps F_t' (W' c - M W mu).
+    log h(x, t) = 1/2 log det W - 1/2 mu' M W mu + c' W mu + 1/2 c' W Q_t c
+    g(x, t) = b(x, t) + eps F_t' (W' c - M W mu)
 """
 
 from typing import Any
@@ -28,6 +29,8 @@ from ._bridge import Bridge, closed_form
 from ._door import settle
 from ._process import AbstractPlanProcess
 from ._reference import AbstractLinearReference, Brownian
+
+_BROWNIAN = Brownian()
 
 
 class GaussianProcess(AbstractPlanProcess):
@@ -83,7 +86,7 @@ class GaussianProcess(AbstractPlanProcess):
 
         return jnp.vectorize(one, signature="(d),()->()")(x, t)
 
-    def marginal(self, t: Any) -> GaussianMixture:
+    def marginal(self, t: Array) -> GaussianMixture:
         on_start, on_end, shift, covariance = self.reference.pinned(0.0, t, self.epsilon, self.size)
         mixed = on_start @ self.cross_covariance @ on_end.T
         spread = on_start @ self.covariance_0 @ on_start.T + on_end @ self.covariance_1 @ on_end.T
@@ -107,7 +110,7 @@ def bridge_of_gaussians(
     mean_1: Any,
     covariance_1: Any,
     epsilon: float,
-    reference: AbstractLinearReference = Brownian(),
+    reference: AbstractLinearReference = _BROWNIAN,
 ) -> Bridge:
     """The exact bridge between two Gaussians: the oracle that every other method can be measured against.
 
@@ -141,8 +144,20 @@ def bridge_of_gaussians(
     gain, residual = _plan(a, b, factor, noise)
     known = np.linalg.inv(residual)
     precision, slope = known - np.linalg.inv(noise), known @ (mean_1 - gain @ mean_0) - np.linalg.solve(noise, shift)
-    parts = (mean_0, a, mean_1, b, a @ gain.T, gain, residual, precision, slope, epsilon)
-    return closed_form(GaussianProcess(*map(settle, parts), reference))
+    process = GaussianProcess(
+        mean_0=settle(mean_0),
+        covariance_0=settle(a),
+        mean_1=settle(mean_1),
+        covariance_1=settle(b),
+        cross_covariance=settle(a @ gain.T),
+        gain=settle(gain),
+        residual=settle(residual),
+        precision=settle(precision),
+        slope=settle(slope),
+        epsilon=settle(epsilon),
+        reference=reference,
+    )
+    return closed_form(process)
 
 
 def _plan(a: np.ndarray, b: np.ndarray, factor: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -27,8 +27,8 @@ _LARGEST_EXPONENT = 0.01 * 2.0**24
 
 
 class Potential(eqx.Module):
-    """The adjusted potential in training: `eps log alpha`, so that a step of Adam moves a component's share on the scale
-    on which its centre does, then `r`, and the parameters of `S`."""
+    """The adjusted potential in training: `eps log alpha`, so that a step of Adam moves a component's share on the
+    scale on which its centre does, then `r`, and the parameters of `S`."""
 
     cost: Float[Array, " k"]
     centres: Float[Array, "k d"]
@@ -40,7 +40,8 @@ def check_light(method: Any) -> None:
     check_integer("potentials", method.potentials, minimum=1)
     check_number("initial_variance", method.initial_variance, minimum=0.0, exclusive=True)
     if method.initial_variance <= method.covariance.floor:
-        raise ValueError(f"initial_variance must be > the floor {method.covariance.floor:g}, got {method.initial_variance:g}")
+        floor = method.covariance.floor
+        raise ValueError(f"initial_variance must be > the floor {floor:g}, got {method.initial_variance:g}")
     check_number("learning_rate", method.learning_rate, minimum=0.0, exclusive=True)
     check_integer("steps", method.steps, minimum=1)
     check_integer("batch_size", method.batch_size, minimum=1)
@@ -87,13 +88,13 @@ def train(
     potential = done.model
     values, vectors = covariance.decompose(potential.raw)
     process = MixtureProcess(
-        settle(np.asarray(potential.cost, np.float64) / epsilon),
-        settle(np.asarray(potential.centres, np.float64) * frame.scale),
-        settle(values),
-        None if vectors is None else settle(vectors),
-        settle(frame.start),
-        settle(frame.end),
-        settle(problem.epsilon),
+        log_alpha=settle(np.asarray(potential.cost, np.float64) / epsilon),
+        centres=settle(np.asarray(potential.centres, np.float64) * frame.scale),
+        eigenvalues=settle(values),
+        eigenvectors=None if vectors is None else settle(vectors),
+        start=settle(frame.start),
+        end=settle(frame.end),
+        epsilon=settle(problem.epsilon),
     )
     shares = process.weights(problem.points(report_key, 2000)[0]).mean(0)
     largest = _largest_exponent(process, x0, x1)

@@ -2,19 +2,22 @@ r"""Bridges whose adjusted Schrödinger potential is a mixture of Gaussians: eve
 
 With `v(y) = sum_k alpha_k N(y; r_k, eps S_k)` and the Brownian reference the plan is
 
-    pi(y | x) = sum_k w_k(x) N(y; r_k + S_k x, eps S_k),    w(x) = softmax_k(log alpha_k + (x' S_k x + 2 r_k' x) / (2 eps))
+    pi(y | x) = sum_k w_k(x) N(y; r_k + S_k x, eps S_k)
+    w(x) = softmax_k(log alpha_k + (x' S_k x + 2 r_k' x) / (2 eps))
 
 and `h(x, t) = int N(y; x, eps (1 - t)) v(y) exp(|y|^2 / (2 eps)) dy` is again explicit. Completing the square, and with
 `Q_k = t S_k + (1 - t) I`, in which nothing diverges at either end,
 
     log h(x, t) = logsumexp_k l_k(x, t) - d/2 log(2 pi eps)
-    l_k(x, t) = log alpha_k - 1/2 log det Q_k + [x' (S_k - I) Q_k^{-1} x + 2 r_k' Q_k^{-1} x - t r_k' Q_k^{-1} r_k] / (2 eps)
+    l_k(x, t) = log alpha_k - 1/2 log det Q_k
+                + [x' (S_k - I) Q_k^{-1} x + 2 r_k' Q_k^{-1} x - t r_k' Q_k^{-1} r_k] / (2 eps)
     g(x, t) = eps grad log h = sum_k softmax_k(l)_k Q_k^{-1} ((S_k - I) x + r_k)
 
 The drift of Korotin et al. 2024, proposition 3.3, is this with the terms that cancel written out.
 
-Both ends may be shifted by their means `m_0` and `m_1`, so that numbers stay small: `x` becomes `x - (1 - t) m_0 - t m_1`,
-`y` becomes `y - m_1`, the drift gains `m_1 - m_0`, and `log h` gains `(m_1 - m_0)' x / eps + (1 - t) |m_1 - m_0|^2 / (2 eps)`.
+Both ends may be shifted by their means `m_0` and `m_1`, so that numbers stay small: `x` is then
+`x - (1 - t) m_0 - t m_1` and `y` is `y - m_1`, the drift gains `m_1 - m_0`, and `log h` gains
+`(m_1 - m_0)' x / eps + (1 - t) |m_1 - m_0|^2 / (2 eps)`.
 """
 
 import math
@@ -56,7 +59,8 @@ class MixtureProcess(AbstractPlanProcess):
     @eqx.filter_jit
     def weights(self, x: Array) -> Float[Array, "*batch k"]:
         """`w(x)`, which component a start goes to."""
-        return jax.nn.softmax(log_terms(*self._rotated(x - self.start), self.eigenvalues, self.epsilon, 0.0) + self.log_alpha)
+        terms = log_terms(*self._rotated(x - self.start), self.eigenvalues, self.epsilon, 0.0)
+        return jax.nn.softmax(self.log_alpha + terms)
 
     @eqx.filter_jit
     def sample(self, key: Any, x: Array) -> Float[Array, "n d"]:
@@ -158,7 +162,7 @@ def bridge_of_mixture(log_alpha: Any, centres: Any, covariances: Any, epsilon: f
 
     **Raises:** `ValueError` when shapes disagree or a value is not what it should be.
 
-    Source: Gushchin et al. 2023, corollary 3.1; Korotin et al. 2024, equations 8 and 9.
+    Source: Gushchin et al. 2023 (the benchmark of entropic transport); Korotin et al. 2024, proposition 3.2.
 
     >>> truth = bridge_of_mixture([0.0, 0.0], [[-4.0], [4.0]], [[0.5], [0.5]], epsilon=1.0)
     >>> truth.moments([[0.0], [2.0]])[0].round(3).tolist()
@@ -170,6 +174,12 @@ def bridge_of_mixture(log_alpha: Any, centres: Any, covariances: Any, epsilon: f
     log_alpha = check_array("log_alpha", log_alpha, shape=(checked.means.shape[0],))
     zero = jnp.zeros_like(checked.means[0])
     process = MixtureProcess(
-        settle(log_alpha), checked.means, checked.eigenvalues, checked.eigenvectors, zero, zero, settle(epsilon)
+        log_alpha=settle(log_alpha),
+        centres=checked.means,
+        eigenvalues=checked.eigenvalues,
+        eigenvectors=checked.eigenvectors,
+        start=zero,
+        end=zero,
+        epsilon=settle(epsilon),
     )
     return closed_form(process)

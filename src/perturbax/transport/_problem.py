@@ -1,6 +1,5 @@
 """The problem of a bridge: two distributions, known by samples, and the process that is to join them."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -65,7 +64,8 @@ class BridgeProblem(eqx.Module):
 
     def batches(self, size: int) -> "Batches":
         """A function of a key that draws `size` points of each end, independently and with replacement."""
-        return Batches(*(value if callable(value) else settle(value) for value in (self.x0, self.x1)), size)
+        x0, x1 = (value if callable(value) else settle(value) for value in (self.x0, self.x1))
+        return Batches(x0, x1, size)
 
 
 class Batches(eqx.Module):
@@ -81,7 +81,7 @@ class Batches(eqx.Module):
 
     def _draw(self, end: Any, key: Any) -> Float[Array, "batch d"]:
         if callable(end):
-            return end(key, self.size)
+            return settle(end(key, self.size))
         index = jax.random.randint(key, (self.size,), 0, end.shape[0])
         return end.at[index].get(mode="promise_in_bounds")
 
@@ -137,5 +137,3 @@ def _points(end: Any, key: Any, most: int | None) -> Float[Array, "n d"]:
     if most is None or end.shape[0] <= most:
         return end
     return end[jax.random.choice(key, end.shape[0], (most,), replace=False)]
-
-

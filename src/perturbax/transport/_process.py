@@ -58,7 +58,7 @@ class AbstractBridgeProcess(eqx.Module):
         """`log h(x, t)`, with `g = b + eps grad log h`."""
         raise ValueError(self._unknown("log_potential", "its drift is not known to be a gradient"))
 
-    def marginal(self, t: float) -> Any:
+    def marginal(self, t: Array) -> Any:
         """The law of `X_t`."""
         raise ValueError(self._unknown("marginal", "draw from it with at"))
 
@@ -117,7 +117,7 @@ class DiscreteProcess(AbstractPlanProcess):
 
     Its drift is that of the Sinkhorn bridge, `(sum_j q_j(x, t) y_j - x) / (1 - t)` with `q` the softmax of the terms.
 
-    Source: Pooladian & Niles-Weed 2024, equation 10.
+    Source: Pooladian & Niles-Weed 2024, section 3.
     """
 
     log_weights: Float[Array, " k"]
@@ -191,6 +191,4 @@ class DriftProcess(AbstractBridgeProcess):
 
 @eqx.filter_jit
 def _simulated_path(process: DriftProcess, key: Any, x: Array, times: Array, counts: Array) -> Array:
-    return simulate(
-        process.function, x, times, process.epsilon, key=key, steps=counts, stepper=process.stepper
-    )
+    return simulate(process.function, x, times, process.epsilon, key=key, steps=counts, stepper=process.stepper)

@@ -7,7 +7,8 @@ For paths of `dX = g dt + sqrt(eps) dW` the increments `(X_{t+h} - X_t) / h` are
     phi(z) = sqrt(2 / m) cos(omega z + phase),    omega = n / sqrt(c),  n ~ N(0, I),  c ~ Gamma(1/2, rate 1/2),
 
 of the exponential (Matern 1/2) kernel, whose spectral law is a multivariate Cauchy (Rahimi & Recht 2007), and, beside
-them, on `1`, `z` and `t z`, with which drifts that are linear in the state need no features.
+them, on the affine functions of the state with coefficients that are polynomials in time: a drift between Gaussians is
+such a function and needs no features.
 """
 
 import abc
@@ -46,8 +47,12 @@ class RandomFeatures(AbstractRegressor):
 
     Costs `O(n m^2)` for `n` rows and `m` features, for all coordinates together.
 
-    **Arguments:** `features`: `m`; `length_scale`: of the kernel, where states and times have unit variance;
-    `prior_std`: standard deviation of the drift under the prior, as a multiple of the targets' own.
+    **Arguments:**
+
+    - `features`: `m`.
+    - `degree`: of the polynomials in time.
+    - `length_scale`: of the kernel, where states and times have unit variance.
+    - `prior_std`: standard deviation of the drift under the prior, as a multiple of the targets' own.
 
     **Raises:** `ValueError` when one of them is not positive.
 
@@ -59,11 +64,13 @@ class RandomFeatures(AbstractRegressor):
     """
 
     features: int = 128
+    degree: int = 5
     length_scale: float = 1.0
     prior_std: float = 1.0
 
     def __check_init__(self):
         check_integer("features", self.features, minimum=1)
+        check_integer("degree", self.degree, minimum=0)
         check_number("length_scale", self.length_scale, minimum=0.0, exclusive=True)
         check_number("prior_std", self.prior_std, minimum=0.0, exclusive=True)
 
@@ -86,7 +93,7 @@ class RandomFeatures(AbstractRegressor):
         centre, scale = inputs.mean(0), inputs.std(0)
         # A constant input carries nothing, and must not be divided by its rounding.
         scale = jnp.where(scale > 1e-6 * (1.0 + jnp.abs(centre)), scale, 1.0)
-        empty = FeatureDrift(*drawn, centre, scale, jnp.zeros((0, 0), x.dtype))
+        empty = FeatureDrift(*drawn, centre, scale, jnp.zeros((0, 0), x.dtype), self.degree)
         rows = empty.features(x, t)
         prior = self.prior_std**2 * jnp.maximum(jnp.square(targets).mean(), jnp.finfo(x.dtype).tiny)
         ridge = jnp.maximum(noise / prior, 1e-6 * rows.shape[0])
@@ -105,12 +112,18 @@ class FeatureDrift(eqx.Module):
     centre: Float[Array, " inputs"]
     scale: Float[Array, " inputs"]
     coefficients: Float[Array, "rows d"]
+    degree: int = eqx.field(static=True)
 
     def features(self, x: Array, t: Any) -> Float[Array, "*batch rows"]:
         t = jnp.broadcast_to(jnp.asarray(t, x.dtype), x.shape[:-1])[..., None]
         z = (jnp.concatenate([x, t], axis=-1) - self.centre) / self.scale
         waves = math.sqrt(2.0 / self.phases.size) * jnp.cos(z @ self.frequencies + self.phases)
-        return jnp.concatenate([jnp.ones_like(t), z, z[..., -1:] * z, waves], axis=-1)
+        # Standardised uniform times lie in [-sqrt(3), sqrt(3)]; there Chebyshev's polynomials are well conditioned.
+        angle = jnp.arccos(jnp.clip(z[..., -1:] / math.sqrt(3.0), -1.0, 1.0))
+        powers = jnp.cos(angle * jnp.arange(self.degree + 1, dtype=x.dtype))
+        affine = jnp.concatenate([jnp.ones_like(t), z[..., :-1]], axis=-1)
+        polynomials = (affine[..., :, None] * powers[..., None, :]).reshape(*x.shape[:-1], -1)
+        return jnp.concatenate([polynomials, waves], axis=-1)
 
     def __call__(self, x: Array, t: Any) -> Float[Array, "*batch d"]:
         return self.features(x, t) @ self.coefficients

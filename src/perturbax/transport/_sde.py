@@ -46,6 +46,9 @@ class Heun(AbstractStepper):
         return y + 0.5 * (first + drift(y + first * dt, t + dt)) * dt
 
 
+_EULER = EulerMaruyama()
+
+
 def simulate(
     drift: Callable,
     x: Float[Array, "*batch d"],
@@ -54,7 +57,7 @@ def simulate(
     *,
     key: Any,
     steps: Any = 1,
-    stepper: AbstractStepper = EulerMaruyama(),
+    stepper: AbstractStepper = _EULER,
 ) -> Float[Array, "times *batch d"]:
     """Paths of an SDE from `x` at `ts[0]`. To be called inside of `jit`.
 

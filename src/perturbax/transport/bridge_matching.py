@@ -15,7 +15,6 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from jaxtyping import Array, Float
 
@@ -52,11 +51,11 @@ class BridgeMatching(AbstractBridgeMethod):
 
     Source: Tong et al. 2024, algorithm 1; Shi et al. 2023, section 3.
 
-    >>> import jax
+    >>> import jax, numpy as np
     >>> from perturbax import transport
     >>> x0 = np.random.default_rng(0).normal(size=(500, 2))
     >>> problem = transport.BridgeProblem(x0, x0 + np.array([3.0, 0.0]), epsilon=0.5)
-    >>> small = BridgeMatching(steps=50, batch_size=64, width=16, blocks=1)
+    >>> small = transport.BridgeMatching(steps=50, batch_size=64, width=16, blocks=1)
     >>> transport.bridge(problem, small, key=jax.random.key(0)).losses.shape
     (50,)
     """
@@ -97,7 +96,13 @@ class BridgeMatching(AbstractBridgeMethod):
             progress=progress,
             throw=False,
         )
-        process = DriftProcess(done.model, epsilon, problem.reference, problem.size, self.simulation_steps)
+        process = DriftProcess(
+            function=done.model,
+            epsilon=epsilon,
+            reference=problem.reference,
+            dimension=problem.size,
+            steps=self.simulation_steps,
+        )
         stats = {"evaluations": done.steps, "seconds": done.stats["seconds"]}
         return Outcome(process, done.losses, done.result, stats)
 

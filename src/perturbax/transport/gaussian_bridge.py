@@ -30,11 +30,11 @@ class GaussianBridge(AbstractBridgeMethod):
 
     Source: Janati et al. 2020, theorem 1; Bunne et al. 2023, theorem 3.
 
-    >>> import jax
+    >>> import jax, numpy as np
     >>> from perturbax import transport
     >>> x0 = np.random.default_rng(0).normal(size=(500, 2))
     >>> problem = transport.BridgeProblem(x0, 2.0 * x0, epsilon=0.1)
-    >>> solved = transport.bridge(problem, GaussianBridge(), key=jax.random.key(0))
+    >>> solved = transport.bridge(problem, transport.GaussianBridge(), key=jax.random.key(0))
     >>> bool(abs(solved.marginal(0.5).covariance - 1.5**2 * np.cov(x0.T)).max() < 0.1)
     True
     """
@@ -49,8 +49,8 @@ class GaussianBridge(AbstractBridgeMethod):
     def solve(self, problem: BridgeProblem, key: Any, progress: bool | None) -> Outcome:
         check_reference(problem, self, AbstractLinearReference)
         reference: Any = problem.reference
-        moments = [part for points in problem.points(key) for part in self._moments(points)]
-        exact = bridge_of_gaussians(*moments, problem.epsilon, reference)
+        first, second = (self._moments(points) for points in problem.points(key))
+        exact = bridge_of_gaussians(*first, *second, problem.epsilon, reference)
         return Outcome(exact.process, np.zeros(0), Result.successful, {"evaluations": 0})
 
     def _moments(self, points: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -3,11 +3,11 @@ r"""LightSB: a Schrödinger bridge as quickly as a mixture model, without networ
 Korotin, Gushchin & Burnaev 2024. The adjusted potential is a mixture of Gaussians, `v(y) = sum_k alpha_k N(y; r_k,
 eps S_k)`; the plan `pi(y | x) = exp(x' y / eps) v(y) / c(x)` is then a mixture whose normaliser is explicit,
 
-    c(x) = sum_k alpha_k exp((x' S_k x + 2 r_k' x) / (2 eps)),                                              (equation 10)
+    c(x) = sum_k alpha_k exp((x' S_k x + 2 r_k' x) / (2 eps)),                                         (proposition 3.2)
 
 and the divergence from the true plan is known up to a constant,
 
-    KL(pi* || pi) = L(theta) - L*,    L(theta) = E_{p_0} log c(x) - E_{p_1} log v(y),                       (equation 13)
+    KL(pi* || pi) = L(theta) - L*,    L(theta) = E_{p_0} log c(x) - E_{p_1} log v(y),                  (proposition 3.1)
 
 which Adam minimises. `log alpha` is stored as `eps log alpha`, and everything in units of one standard deviation of the
 data. What the mixture gives (plan, drift, potential) is in `MixtureProcess`.
@@ -32,9 +32,9 @@ from ._problem import BridgeProblem
 class LightSB(AbstractBridgeMethod):
     """The light Schrödinger bridge: a mixture of Gaussians as potential, trained in seconds on a CPU.
 
-    The first thing to try in up to a few hundred dimensions. Not for pictures, whose conditional plans are no mixtures of
-    few Gaussians; and at small `epsilon` the place where a start switches between components is known only as well as
-    their proportions in the samples.
+    The first thing to try in up to a few hundred dimensions. Not for pictures, whose conditional plans are no mixtures
+    of few Gaussians; and at small `epsilon` the place where a start switches between components is known only as well
+    as their proportions in the samples.
 
     **Arguments:**
 
@@ -44,8 +44,8 @@ class LightSB(AbstractBridgeMethod):
     - `learning_rate`: Adam's at the beginning, in units of one standard deviation; it falls to 0 as a cosine.
     - `steps`, `batch_size`: of training.
 
-    **Returns:** a frozen method for `transport.bridge`. `stats` of the solution reports `"dead_components"`, where almost
-    no start goes, `"collapsed_components"`, whose variance fell to the floor, and the `"largest_exponent"`.
+    **Returns:** a frozen method for `transport.bridge`. `stats` of the solution reports `"dead_components"`, where
+    almost no start goes, `"collapsed_components"`, whose variance fell to the floor, and the `"largest_exponent"`.
 
     **Raises:** `ValueError` or `TypeError` that names the argument.
 
@@ -55,7 +55,7 @@ class LightSB(AbstractBridgeMethod):
     >>> from perturbax import transport
     >>> x0 = np.random.default_rng(0).normal(size=(1000, 2))
     >>> problem = transport.BridgeProblem(x0, x0 + np.array([3.0, 0.0]), epsilon=0.5)
-    >>> solved = transport.bridge(problem, LightSB(potentials=5, steps=300), key=jax.random.key(0))
+    >>> solved = transport.bridge(problem, transport.LightSB(potentials=5, steps=300), key=jax.random.key(0))
     >>> solved.moments(x0)[0].mean(0).round().tolist()
     [3.0, 0.0]
     """

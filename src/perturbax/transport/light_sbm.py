@@ -1,12 +1,12 @@
 r"""LightSB-M: the mixture of LightSB, trained by one step of optimal bridge matching.
 
-Gushchin, Kholkin, Burnaev & Korotin 2024. Take *any* coupling of the ends, join each pair by a Brownian bridge, and among
-the drifts of Schrödinger bridges, of which every mixture is one, regress on that of the pinned bridge,
+Gushchin, Kholkin, Burnaev & Korotin 2024. Take *any* coupling of the ends, join each pair by a Brownian bridge, and
+among the drifts of Schrödinger bridges, of which every mixture is one, regress on that of the pinned bridge,
 
-    min_v  E |g_v(X_t, t) - (X_1 - X_t) / (1 - t)|^2,    X_t = (1 - t) X_0 + t X_1 + sqrt(eps t (1 - t)) Z.   (theorem 3.1)
+    min_v  E |g_v(X_t, t) - (X_1 - X_t) / (1 - t)|^2,    X_t = (1 - t) X_0 + t X_1 + sqrt(eps t (1 - t)) Z.
 
-The minimiser is the Schrödinger bridge whatever the coupling was, here the independent one. The weight `1 - t` bounds the
-variance of the targets and moves no minimum, since each time has the same minimiser.
+With equal weights in time this is a divergence of processes, and its minimiser is the Schrödinger bridge whatever the
+coupling was, here the independent one; with other weights it is not.
 """
 
 from typing import Any, ClassVar
@@ -43,13 +43,13 @@ class LightSBM(AbstractBridgeMethod):
 
     **Raises:** `ValueError` or `TypeError` that names the argument.
 
-    Source: Gushchin et al. 2024, theorem 3.1 and algorithm 1.
+    Source: Gushchin et al. 2024, section 3 (optimal projection) and algorithm 1.
 
     >>> import jax, numpy as np
     >>> from perturbax import transport
     >>> x0 = np.random.default_rng(0).normal(size=(1000, 2))
     >>> problem = transport.BridgeProblem(x0, x0 + np.array([3.0, 0.0]), epsilon=0.5)
-    >>> solved = transport.bridge(problem, LightSBM(potentials=5, steps=300), key=jax.random.key(0))
+    >>> solved = transport.bridge(problem, transport.LightSBM(potentials=5, steps=300), key=jax.random.key(0))
     >>> solved.moments(x0)[0].mean(0).round().tolist()
     [3.0, 0.0]
     """
@@ -89,13 +89,13 @@ class _Matching(eqx.Module):
         between = (1.0 - s) * x + s * y + jnp.sqrt(self.epsilon * s * (1.0 - s)) * noise
         zero = jnp.zeros_like(x[0])
         process = MixtureProcess(
-            potential.cost / self.epsilon,
-            potential.centres,
-            self.covariance.values(potential.raw),
-            None,
-            zero,
-            zero,
-            self.epsilon,
+            log_alpha=potential.cost / self.epsilon,
+            centres=potential.centres,
+            eigenvalues=self.covariance.values(potential.raw),
+            eigenvectors=None,
+            start=zero,
+            end=zero,
+            epsilon=self.epsilon,
         )
         gap = process.drift(between, t) - (y - between) / (1.0 - s)
-        return ((1.0 - s) * jnp.square(gap)).sum(-1).mean()
+        return jnp.square(gap).sum(-1).mean()

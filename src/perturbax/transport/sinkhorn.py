@@ -6,7 +6,7 @@ Cuturi 2013: the dual potentials of discrete entropic transport, alternately
 
 Pooladian & Niles-Weed 2024: put into the formulas of the bridge, `g` gives a law of the end for *every* start,
 
-    P(y_j | x) = softmax_j((g_j - |x - y_j|^2 / 2) / eps),                                                  (equation 8)
+    P(y_j | x) = softmax_j((g_j - |x - y_j|^2 / 2) / eps),
 
 and with it the drift `(sum_j q_j(x, t) y_j - x) / (1 - t)` of a bridge onto the samples (`DiscreteProcess`).
 """
@@ -43,13 +43,13 @@ class Sinkhorn(AbstractBridgeMethod):
     **Raises:** `ValueError` or `TypeError` that names the argument; in `bridge`, `SolverError` when the iterations did
     not converge (`throw=False` takes the plan as it is), and `ModuleNotFoundError` without ott-jax.
 
-    Source: Cuturi 2013, algorithm 1; Pooladian & Niles-Weed 2024, equations 8 and 10.
+    Source: Cuturi 2013, algorithm 1; Pooladian & Niles-Weed 2024, section 3 (the Sinkhorn bridge).
 
-    >>> import jax
+    >>> import jax, numpy as np
     >>> from perturbax import transport
     >>> x0 = np.random.default_rng(0).normal(size=(200, 2))
     >>> problem = transport.BridgeProblem(x0, x0 + np.array([3.0, 0.0]), epsilon=0.5)
-    >>> solved = transport.bridge(problem, Sinkhorn(), key=jax.random.key(0))
+    >>> solved = transport.bridge(problem, transport.Sinkhorn(), key=jax.random.key(0))
     >>> solved.moments(x0)[0].mean(0).round().tolist()
     [3.0, 0.0]
     """
@@ -71,13 +71,11 @@ class Sinkhorn(AbstractBridgeMethod):
         epsilon = settled_epsilon(problem)
         potential, converged, iterations = _solve(self, x0, x1, epsilon)
         result = Result.where(converged, Result.successful, Result.max_steps)
-        process = DiscreteProcess(potential, x1, epsilon, problem.reference)
+        process = DiscreteProcess(log_weights=potential, points=x1, epsilon=epsilon, reference=Brownian())
         stats = {"evaluations": int(iterations), "points": (x0.shape[0], x1.shape[0])}
         return Outcome(process, np.zeros(0), result, stats)
 
 
 @eqx.filter_jit
 def _solve(method: Sinkhorn, x0: Array, x1: Array, epsilon: Array) -> Any:
-    return entropic_potential(
-        x0, x1, epsilon, max_iterations=method.max_iterations, tolerance=method.tolerance
-    )
+    return entropic_potential(x0, x1, epsilon, max_iterations=method.max_iterations, tolerance=method.tolerance)
