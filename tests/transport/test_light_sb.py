@@ -1,6 +1,10 @@
 """The light solvers: a plan that is known, units that do not matter, and what they report."""
 
 import dataclasses
+import json
+import os
+import subprocess
+import sys
 import warnings
 
 import jax
@@ -133,8 +137,9 @@ def test_more_components_than_points_are_reduced_with_a_warning():
 def test_points_and_constant_columns_stay_finite_and_are_reported():
     x0 = np.random.default_rng(0).normal(size=(200, 2))
     ends = np.array([[0.0, 1.0], [2.0, 1.0]])[np.arange(200) % 2]
-    done = solve(transport.BridgeProblem(x0, ends, 0.1), transport.LightSB(6, learning_rate=0.5, steps=600))
-    assert done.stats["collapsed_components"] >= 2
+    narrow = transport.LightSB(6, initial_variance=1.5e-4, steps=20)
+    done = solve(transport.BridgeProblem(x0, ends, 0.1), narrow)
+    assert done.stats["collapsed_components"] == 6
     assert np.isfinite(np.asarray(done.sample(KEY, x0))).all()
 
 
@@ -180,3 +185,27 @@ def test_a_failed_run_raises_or_says_so():
 def test_parameters_out_of_range_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+SHARDED = """
+import json, jax, numpy as np
+from perturbax import transport
+x0 = np.random.default_rng(0).normal(size=(64, 2))
+problem = transport.BridgeProblem(x0, 2.0 * x0 + 1.0, 1.0)
+method = transport.LightSB(4, steps=20, batch_size=32)
+solved = transport.bridge(problem, method, key=jax.random.key(0), progress=False)
+print(json.dumps([jax.device_count(), np.asarray(solved.drift(x0, 0.5)).tolist()]))
+"""
+
+
+@pytest.mark.slow
+def test_a_batch_over_four_devices_trains_the_same_bridge():
+    """The batch is split, the gradients are summed, and the components are on every device."""
+    found = {}
+    for count in (1, 4):
+        flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={count}", "JAX_PLATFORMS": "cpu"}
+        run = subprocess.run([sys.executable, "-c", SHARDED], env=os.environ | flags, capture_output=True, text=True)
+        assert run.returncode == 0, run.stderr
+        devices, found[count] = json.loads(run.stdout)
+        assert devices == count
+    np.testing.assert_allclose(found[4], found[1], rtol=1e-4, atol=1e-4)

@@ -89,6 +89,10 @@ def _pinned_path(process: AbstractPlanProcess, key: Any, x: Array, ts: Array) ->
     return states
 
 
+# So many starts at a time face all points of a discrete law.
+_BLOCK = 256
+
+
 class Atoms(eqx.Module):
     """A law on finitely many points, with what a `stats.GaussianMixture` also has: `mean`, `covariance`, `sample`.
 
@@ -139,7 +143,11 @@ class DiscreteProcess(AbstractPlanProcess):
 
     @eqx.filter_jit
     def sample(self, key: Any, x: Array) -> Float[Array, "n d"]:
-        return self.points[jax.random.categorical(key, self.log_terms(x, 0.0))]
+        def draw(item: tuple[Any, Array]) -> Array:
+            key, x = item
+            return self.points[jax.random.categorical(key, self.log_terms(x, 0.0))]
+
+        return jax.lax.map(draw, (jax.random.split(key, x.shape[0]), x), batch_size=_BLOCK)
 
     @eqx.filter_jit
     def drift(self, x: Array, t: Array) -> Float[Array, "*batch d"]:
@@ -150,10 +158,11 @@ class DiscreteProcess(AbstractPlanProcess):
 
     @eqx.filter_jit
     def moments(self, x: Array) -> tuple[Float[Array, "n d"], Float[Array, "n d d"]]:
-        weights = jax.nn.softmax(self.log_terms(x, 0.0))
-        mean = weights @ self.points
-        second = jnp.einsum("nk,ki,kj->nij", weights, self.points, self.points, optimize=True)
-        return mean, second - mean[:, :, None] * mean[:, None, :]
+        def one(x: Array) -> tuple[Array, Array]:
+            plan = self.plan(x)
+            return plan.mean, plan.covariance
+
+        return jax.lax.map(one, x, batch_size=_BLOCK)
 
     @eqx.filter_jit
     def log_potential(self, x: Array, t: Array) -> Float[Array, "*batch"]:

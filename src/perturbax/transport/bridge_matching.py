@@ -54,7 +54,7 @@ class BridgeMatching(AbstractBridgeMethod):
     >>> import jax, numpy as np
     >>> from perturbax import transport
     >>> x0 = np.random.default_rng(0).normal(size=(500, 2))
-    >>> problem = transport.BridgeProblem(x0, x0 + np.array([3.0, 0.0]), epsilon=0.5)
+    >>> problem = transport.BridgeProblem(x0, x0 + 3.0, epsilon=0.5)
     >>> small = transport.BridgeMatching(steps=50, batch_size=64, width=16, blocks=1)
     >>> transport.bridge(problem, small, key=jax.random.key(0)).losses.shape
     (50,)

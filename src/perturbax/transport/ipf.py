@@ -53,10 +53,10 @@ class IPF(AbstractBridgeMethod):
     >>> import jax, numpy as np
     >>> from perturbax import transport
     >>> x0 = np.random.default_rng(0).normal(size=(1000, 2))
-    >>> problem = transport.BridgeProblem(x0, x0 + np.array([3.0, 0.0]), epsilon=1.0)
-    >>> solved = transport.bridge(problem, transport.IPF(iterations=5), key=jax.random.key(0))
+    >>> problem = transport.BridgeProblem(x0, x0 + 3.0, epsilon=1.0)
+    >>> solved = transport.bridge(problem, transport.IPF(iterations=4, steps=10), key=jax.random.key(0))
     >>> solved.sample(jax.random.key(1), x0).mean(0).round().tolist()
-    [3.0, 0.0]
+    [3.0, 3.0]
     """
 
     iterations: int = 8

@@ -54,10 +54,10 @@ class LightSB(AbstractBridgeMethod):
     >>> import jax, numpy as np
     >>> from perturbax import transport
     >>> x0 = np.random.default_rng(0).normal(size=(1000, 2))
-    >>> problem = transport.BridgeProblem(x0, x0 + np.array([3.0, 0.0]), epsilon=0.5)
+    >>> problem = transport.BridgeProblem(x0, x0 + 3.0, epsilon=0.5)
     >>> solved = transport.bridge(problem, transport.LightSB(potentials=5, steps=300), key=jax.random.key(0))
     >>> solved.moments(x0)[0].mean(0).round().tolist()
-    [3.0, 0.0]
+    [3.0, 3.0]
     """
 
     potentials: int = 50
