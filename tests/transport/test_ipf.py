@@ -32,7 +32,7 @@ def test_it_comes_close_to_the_exact_bridge(reference, same):
         assert states.var() == pytest.approx(float(wanted.covariance[0, 0]), rel=0.12)
     assert np.cov(X0[:, 0], path[1][:, 0])[0, 1] == pytest.approx(float(exact.process.cross_covariance[0, 0]), abs=0.08)
     assert solved.losses[-1] < 0.1 * solved.losses[0]
-    assert solved.stats["evaluations"] == 2 * 4 * 4000 * 20
+    assert solved.stats["evaluations"] == 9 * 4000 * 20
 
 
 def test_regression_finds_an_affine_drift_and_a_wave():

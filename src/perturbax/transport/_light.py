@@ -60,14 +60,14 @@ def train(
     """
     check_reference(problem, method, Brownian)
     covariance: AbstractCovariance = method.covariance
-    point_key, fit_key, report_key = jax.random.split(key, 3)
+    point_key, centre_key, fit_key, report_key = jax.random.split(key, 4)
     x0, x1 = problem.points(point_key)
     frame = Frame.of(x0, x1)
     components = method.potentials
     if components > x1.shape[0]:
         warnings.warn(f"potentials reduced from {components} to {x1.shape[0]}, the points of x1", stacklevel=4)
         components = x1.shape[0]
-    chosen = jax.random.choice(point_key, x1.shape[0], (components,), replace=False)
+    chosen = jax.random.choice(centre_key, x1.shape[0], (components,), replace=False)
     epsilon = float(problem.epsilon) / frame.scale**2
     start = Potential(
         settle(np.full(components, -epsilon * np.log(components))),

@@ -72,8 +72,9 @@ def simulate(
     **Returns:** the states at `ts`, the first of them `x`.
 
     >>> ts = jnp.linspace(0.0, 1.0, 3)
-    >>> simulate(lambda x, t: -x, jnp.ones((4, 1)), ts, 0.0, key=jax.random.key(0), steps=100)[-1, 0].round(2).tolist()
-    [0.37]
+    >>> x = simulate(lambda x, t: -x, jnp.ones((4, 1)), ts, 0.0, key=jax.random.key(0), steps=100)
+    >>> x.shape, round(float(x[-1, 0, 0]), 2)
+    ((3, 4, 1), 0.37)
     """
     volatility = jnp.sqrt(jnp.asarray(epsilon, x.dtype))
     intervals = ts.shape[0] - 1

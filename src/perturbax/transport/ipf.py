@@ -44,7 +44,7 @@ class IPF(AbstractBridgeMethod):
     - `regressor`: the family of drifts.
 
     **Returns:** a frozen method for `transport.bridge`. `losses` of the solution are the mean squared changes of the
-    forward drift along its paths, over the variance of a step's noise.
+    forward drift along its paths, over `epsilon`; what is left at the end is the noise of the regressions.
 
     **Raises:** `ValueError` or `TypeError` that names the argument.
 
@@ -83,7 +83,7 @@ class IPF(AbstractBridgeMethod):
             dimension=problem.size,
             steps=self.steps,
         )
-        evaluations = 2 * self.iterations * self.particles * self.steps
+        evaluations = (2 * self.iterations + 1) * self.particles * self.steps
         result = Result.where(finite, Result.successful, Result.nonfinite)
         return Outcome(process, np.asarray(changes), result, {"evaluations": evaluations})
 
@@ -102,7 +102,7 @@ class _Corrected(eqx.Module):
 def _iterate(method: IPF, batches: Batches, reference: AbstractReference, epsilon: Array, key: Any) -> Any:
     ts = settle(np.linspace(0.0, 1.0, method.steps + 1))
     step = 1.0 / method.steps
-    feature_key, start_key, loop_key = jax.random.split(key, 3)
+    feature_key, start_key, path_key, loop_key = jax.random.split(key, 4)
     drawn = method.regressor.draw(feature_key, eqx.filter_eval_shape(batches, key)[0].shape[1])
 
     def paths(drift: Any, start: Array, key: Any) -> Array:
@@ -136,7 +136,7 @@ def _iterate(method: IPF, batches: Batches, reference: AbstractReference, epsilo
         change = jnp.square(change).sum(-1).mean() / epsilon
         return (backward_drift(drift, forward), correction), change
 
-    first = backward_drift(reference.drift, paths(reference.drift, batches(start_key)[0], start_key))
+    first = backward_drift(reference.drift, paths(reference.drift, batches(start_key)[0], path_key))
     nothing = eqx.tree_at(lambda drift: drift.coefficients, first, jnp.zeros_like(first.coefficients))
     (_, correction), changes = jax.lax.scan(iteration, (first, nothing), jax.random.split(loop_key, method.iterations))
     return correction, changes
