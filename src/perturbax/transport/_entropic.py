@@ -5,9 +5,6 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-# Above so many entries the matrix of costs is not kept but computed again in blocks.
-_LARGEST_MATRIX = 30_000_000
-
 
 def entropic_potential(
     x: Array, y: Array, epsilon: Any, *, max_iterations: int, tolerance: float
@@ -29,8 +26,7 @@ def entropic_potential(
     except ModuleNotFoundError:
         raise ModuleNotFoundError("entropic transport needs ott-jax: pip install 'perturbax[transport]'") from None
     # Its cost is |x - y|^2, twice ours.
-    block = 1024 if x.shape[0] * y.shape[0] > _LARGEST_MATRIX else None
-    geometry = pointcloud.PointCloud(x, y, epsilon=2.0 * epsilon, batch_size=block)
+    geometry = pointcloud.PointCloud(x, y, epsilon=2.0 * epsilon)
     rounded = -(-max_iterations // 10) * 10
     solved = linear.solve(geometry, threshold=tolerance, max_iterations=rounded, inner_iterations=10)
     return solved.g / (2.0 * epsilon), jnp.asarray(solved.converged), jnp.asarray(solved.n_iters)
