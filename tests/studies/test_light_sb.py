@@ -11,7 +11,7 @@ from perturbax.studies.light_sb import STUDY
 from .sampler_tables import failed, spoiled
 
 _POINTS = np.random.default_rng(0).normal(size=(60, 2))
-_ROLL = {"starts": _POINTS, "ends": _POINTS, "maps": _POINTS, "paths": _POINTS.reshape(10, 6, 2)}
+_ROLL = {"starts": _POINTS, "ends": _POINTS, "maps": _POINTS, "trajectories": _POINTS.reshape(10, 6, 2)}
 
 
 def _record(cell):

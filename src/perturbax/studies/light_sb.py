@@ -225,7 +225,7 @@ def _run_swiss_roll(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
         "starts": np.asarray(x0[:400], np.float32),
         "ends": np.asarray(ends[:400], np.float32),
         "maps": np.asarray(solved.moments(x0[:60])[0], np.float32),
-        "paths": np.asarray(solved.path(path_key, x0[:12], ts), np.float32),
+        "trajectories": np.asarray(solved.path(path_key, x0[:12], ts), np.float32),
     }
 
 
@@ -311,8 +311,8 @@ def plot(table: "pd.DataFrame") -> "Figure":
         axes.scatter(*row["ends"].T, s=5, color="#d55e00", linewidths=0, alpha=0.8)
         starts, maps = row["starts"][: len(row["maps"])], row["maps"]
         axes.plot(*np.stack([starts, maps], 1).transpose(2, 1, 0), color="#0072b2", linewidth=0.5, alpha=0.5)
-        axes.plot(row["paths"][:, :, 0], row["paths"][:, :, 1], color="0.15", linewidth=0.7)
-        axes.scatter(*row["paths"][0].T, s=14, color="#0072b2", zorder=3)
+        axes.plot(row["trajectories"][:, :, 0], row["trajectories"][:, :, 1], color="0.15", linewidth=0.7)
+        axes.scatter(*row["trajectories"][0].T, s=14, color="#0072b2", zorder=3)
         axes.set_title(f"eps = {row['epsilon']:g}", loc="left", fontsize=10, fontweight="bold")
     _draw_errors(errors, table)
     _draw_methods(methods, table)
