@@ -120,6 +120,25 @@ def _strip(rows: list[tuple[str, Any]], path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
+def _transport(folder: Path) -> list[str]:
+    import jax
+    from sklearn.decomposition import PCA
+
+    from perturbax import data, stats, transport
+
+    digits = data.digits()
+    rows = PCA(16, random_state=0).fit_transform(digits.flat)
+    threes, eights = (rows[digits.labels == label] for label in (3, 8))
+    solve_key, draw_key = jax.random.split(jax.random.key(0))
+    problem = transport.BridgeProblem(threes[:90], eights[:90], epsilon=1.0)
+    solved = transport.bridge(problem, transport.LightSB(10, steps=1000, batch_size=64), key=solve_key, progress=False)
+    carried = solved.sample(draw_key, threes[90:])
+    return [
+        f"distance of unseen threes to unseen eights {stats.frechet_distance(threes[90:], eights[90:]):.2f},"
+        f" once carried over {stats.frechet_distance(carried, eights[90:]):.2f}"
+    ]
+
+
 def _interop(folder: Path) -> list[str]:
     import jax
     import numpy as np
@@ -164,6 +183,7 @@ STOPS: tuple[Stop, ...] = (
     ("stats", "a Gaussian mixture fitted to the digits", _stats),
     ("core, nn", "a denoiser trained on the digits (kept in the cache)", _core),
     ("diffusion", "two samplers on this denoiser at equal cost", _diffusion),
+    ("transport", "a Schrödinger bridge from threes to eights", _transport),
     ("interop", "the same sampler on arrays of other libraries", _interop),
     ("studies", "a published claim, in the smallest form of its study", _studies),
     ("report", "the site of everything that was measured", _report),
