@@ -1,7 +1,6 @@
 """The covariances `S_k` of LightSB's mixture: how they are parametrised, and what the loss needs of them."""
 
 import abc
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -90,7 +89,9 @@ class Full(AbstractCovariance):
 
     def initial(self, components: int, size: int, variance: float) -> Array:
         diagonal = np.log(np.sqrt(variance) - np.sqrt(self.floor)) * np.eye(size)
-        return jnp.broadcast_to(jnp.asarray(diagonal, jax.dtypes.canonicalize_dtype(np.float64)), (components, size, size))
+        return jnp.broadcast_to(
+            jnp.asarray(diagonal, jax.dtypes.canonicalize_dtype(np.float64)), (components, size, size)
+        )
 
     def factor(self, raw: Array) -> Float[Array, "k d d"]:
         """`L`."""
@@ -111,5 +112,3 @@ class Full(AbstractCovariance):
         factor = np.asarray(self.factor(raw), np.float64)
         values, vectors = np.linalg.eigh(factor @ factor.swapaxes(1, 2))
         return np.maximum(values, np.finfo(np.float32).tiny), vectors
-
-

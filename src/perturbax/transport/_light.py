@@ -40,7 +40,9 @@ def check_light(method: Any) -> None:
     check_integer("potentials", method.potentials, minimum=1)
     check_number("initial_variance", method.initial_variance, minimum=0.0, exclusive=True)
     if method.initial_variance <= method.covariance.floor:
-        raise ValueError(f"initial_variance must be > the floor {method.covariance.floor:g}, got {method.initial_variance:g}")
+        raise ValueError(
+            f"initial_variance must be > the floor {method.covariance.floor:g}, got {method.initial_variance:g}"
+        )
     check_number("learning_rate", method.learning_rate, minimum=0.0, exclusive=True)
     check_integer("steps", method.steps, minimum=1)
     check_integer("batch_size", method.batch_size, minimum=1)

@@ -56,7 +56,9 @@ class MixtureProcess(AbstractPlanProcess):
     @eqx.filter_jit
     def weights(self, x: Array) -> Float[Array, "*batch k"]:
         """`w(x)`, which component a start goes to."""
-        return jax.nn.softmax(log_terms(*self._rotated(x - self.start), self.eigenvalues, self.epsilon, 0.0) + self.log_alpha)
+        return jax.nn.softmax(
+            log_terms(*self._rotated(x - self.start), self.eigenvalues, self.epsilon, 0.0) + self.log_alpha
+        )
 
     @eqx.filter_jit
     def sample(self, key: Any, x: Array) -> Float[Array, "n d"]:

@@ -1,6 +1,5 @@
 """The problem of a bridge: two distributions, known by samples, and the process that is to join them."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -137,5 +136,3 @@ def _points(end: Any, key: Any, most: int | None) -> Float[Array, "n d"]:
     if most is None or end.shape[0] <= most:
         return end
     return end[jax.random.choice(key, end.shape[0], (most,), replace=False)]
-
-

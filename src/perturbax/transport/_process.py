@@ -191,6 +191,4 @@ class DriftProcess(AbstractBridgeProcess):
 
 @eqx.filter_jit
 def _simulated_path(process: DriftProcess, key: Any, x: Array, times: Array, counts: Array) -> Array:
-    return simulate(
-        process.function, x, times, process.epsilon, key=key, steps=counts, stepper=process.stepper
-    )
+    return simulate(process.function, x, times, process.epsilon, key=key, steps=counts, stepper=process.stepper)

@@ -78,6 +78,4 @@ class Sinkhorn(AbstractBridgeMethod):
 
 @eqx.filter_jit
 def _solve(method: Sinkhorn, x0: Array, x1: Array, epsilon: Array) -> Any:
-    return entropic_potential(
-        x0, x1, epsilon, max_iterations=method.max_iterations, tolerance=method.tolerance
-    )
+    return entropic_potential(x0, x1, epsilon, max_iterations=method.max_iterations, tolerance=method.tolerance)
