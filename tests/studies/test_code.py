@@ -72,6 +72,19 @@ def test_unrelated_files_comments_and_docstrings_change_nothing(package):
     assert _digest(package) == before
 
 
+def test_what_functions_say_of_types_changes_nothing_and_their_defaults_do(package):
+    plain = "def base(a, *, b=1, c=2):\n    return a\n"
+    typed = (
+        "def base(a: dict[str, int], *, b: 'é' = 1, c: tuple[\n    int, str\n] = 2) -> tuple[\n    int\n]:  # text\n"
+        "    return a\n"
+    )
+    digests = []
+    for text in (plain, typed, typed.replace("= 1", "= 3")):
+        (package / "_shared.py").write_text(text.replace("= ", "=").replace(" =", "=").replace("*, ", "*, "))
+        digests.append(_digest(package))
+    assert digests[0] == digests[1] != digests[2]
+
+
 def test_an_edit_behind_an_import_changes_the_digest(package):
     before = _digest(package)
     _edit(package, "_shared.py", "return 1", "return 1.5")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from perturbax.studies import StoreError, Trial, find_study, run_study
+from perturbax.studies import StoreError, Trial, find_study, finished_run, run_study
 
 _COMMAND = [sys.executable, "-m", "perturbax", "study", "run"]
 
@@ -58,7 +58,18 @@ def test_a_run_gives_one_row_per_trial_in_the_order_of_the_grid(study, store, re
     ]
     assert set(run.table["dtype"]) == {"float64"}
     assert (run.new, run.reused, run.met, run.failures) == (12, 0, True, ())
+    kept = finished_run(study, store)
     _same(run.table, reference)
+    assert kept is not None
+    assert (kept.new, kept.reused, kept.met) == (0, 12, True)
+    _same(kept.table, run.table)
+
+
+def test_a_run_that_is_not_finished_is_none_and_runs_nothing(study, store):
+    assert finished_run(study, store) is None
+    assert run_study(study, backend="sequential", store=store).new == 12
+    with pytest.raises(ValueError, match="preset must be one of"):
+        finished_run(study, store, "huge")
 
 
 def test_trials_with_one_seed_share_their_random_numbers_across_cells(reference):

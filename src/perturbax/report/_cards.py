@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perturbax import studies
-from perturbax.studies._run import _Campaign, _grid
 
 if TYPE_CHECKING:
     import os
@@ -165,13 +164,7 @@ def wanted(bar: Mapping[str, Any]) -> str:
 
 def _from_store(study: str, store: "str | os.PathLike[str]") -> Card | None:
     """The card from the trials of preset `"small"` in a store, `None` when they are not all there."""
-    opened = studies.Store(store)
-    try:
-        source = studies.find_study(study)
-        campaign = _Campaign(source, _grid(source, "small", None), opened)
-        run = None if campaign._left() else campaign.result("small")
-    finally:
-        opened.close()
+    run = studies.finished_run(study, store)
     if run is None or run.met is None:
         return None
     return card_from_summary(studies.summarize(run), studies.draw(run))

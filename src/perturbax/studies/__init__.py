@@ -12,6 +12,7 @@ from ._recorded import summarize as summarize
 from ._recorded import system_status as system_status
 from ._run import Failure as Failure
 from ._run import StudyRun as StudyRun
+from ._run import finished_run as finished_run
 from ._run import run_study as run_study
 from ._store import Store as Store
 from ._store import StoreError as StoreError
@@ -42,6 +43,7 @@ __all__ = [
     "default_store",
     "draw",
     "find_study",
+    "finished_run",
     "imported_modules",
     "record_study",
     "recorded",

@@ -4,8 +4,8 @@ The rule: the study's file, and every module of perturbax (and of the study's ow
 directly or through others. The imports are read from the source (`ast`), nothing is imported or executed. A name
 that a package only re-exports (`from perturbax.diffusion import DDIM`, `perturbax.diffusion.DDIM`) leads to the file
 that defines it, so that an edit of another method in the package changes nothing. Of a package that is used in a way
-that cannot be followed, everything that its `__init__` imports counts. Comments, docstrings and blank lines do not
-count, nor do the engine of the studies, data files and other people's packages.
+that cannot be followed, everything that its `__init__` imports counts. Comments, docstrings, annotations of functions
+and blank lines do not count, nor do the engine of the studies, data files and other people's packages.
 """
 
 import ast
@@ -174,7 +174,7 @@ def _tree(file: Path) -> ast.Module:
 
 
 def _essence(file: Path, unused: set[str]) -> str:
-    """The source without comments, docstrings, blank lines, and the top-level names in `unused`."""
+    """The source without comments, docstrings, annotations of functions, blank lines, and the names in `unused`."""
     tree = _tree(file)
     text = file.read_text(encoding="utf-8")
     lines = text.split("\n")
@@ -193,8 +193,29 @@ def _essence(file: Path, unused: set[str]) -> str:
         if token.type == tokenize.COMMENT:
             row, column = token.start
             lines[row - 1] = lines[row - 1][:column]
+    lines = _without_annotations(tree, lines)
     kept = (line.rstrip() for number, line in enumerate(lines, start=1) if number not in dropped)
     return "\n".join(line for line in kept if line)
+
+
+def _without_annotations(tree: ast.Module, lines: list[str]) -> list[str]:
+    """The lines, as many as before, without what functions say of the types of their arguments and results."""
+    spans: list[tuple[int, int, int, int]] = []
+    raw = [line.encode() for line in lines]  # the columns of a tree count bytes
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg) and node.annotation is not None:
+            start = node.col_offset + len(node.arg.encode())
+            spans.append((node.lineno, start, node.annotation.end_lineno or 0, node.annotation.end_col_offset or 0))
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.returns is not None:
+            before = raw[node.returns.lineno - 1][: node.returns.col_offset].rstrip()
+            start = len(before.removesuffix(b"->").rstrip())
+            spans.append((node.returns.lineno, start, node.returns.end_lineno or 0, node.returns.end_col_offset or 0))
+    for first, start, last, end in sorted(spans, reverse=True):
+        rest = raw[last - 1][end:]
+        for row in range(first, last):
+            raw[row] = b""
+        raw[first - 1] = raw[first - 1][:start] + rest
+    return [line.decode() for line in raw]
 
 
 def _alone(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef, docstring: ast.stmt) -> bool:

@@ -104,8 +104,7 @@ def run_study(
     """
     source = _source(study)
     declared = source.study
-    if preset not in declared.presets:
-        raise ValueError(f"preset must be one of {', '.join(declared.presets)}, got {preset!r}")
+    _check_preset(declared, preset)
     if backend not in BACKENDS:
         raise ValueError(f"backend must be one of {', '.join(BACKENDS)}, got {backend!r}")
     _check_count("seeds", seeds)
@@ -120,6 +119,37 @@ def run_study(
         return campaign.result(preset)
     finally:
         opened.close()
+
+
+def finished_run(
+    study: Study | str, store: "str | os.PathLike[str] | None" = None, preset: str = "small"
+) -> StudyRun | None:
+    """The run of a study as a store has it, without running anything.
+
+    **Arguments:** `study`, `preset`, `store`: as for `run_study`.
+
+    **Returns:** a `StudyRun`, or `None` while trials of the preset are missing in the store.
+
+    **Raises:** as `run_study`, for a study, preset or store that it refuses.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     print(finished_run("dpm-solver", f"{folder}/new.sqlite"))
+    None
+    """
+    source = _source(study)
+    _check_preset(source.study, preset)
+    opened = Store(store)
+    try:
+        campaign = _Campaign(source, _grid(source, preset, None), opened)
+        return None if campaign._left() else campaign.result(preset)
+    finally:
+        opened.close()
+
+
+def _check_preset(study: Study, preset: str) -> None:
+    if preset not in study.presets:
+        raise ValueError(f"preset must be one of {', '.join(study.presets)}, got {preset!r}")
 
 
 def _check_count(name: str, value: Any) -> None:

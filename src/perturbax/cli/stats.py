@@ -1,0 +1,15 @@
+"""`perturbax stats`: questions about data of a user."""
+
+import typer
+
+from . import _robust_subset
+
+app = typer.Typer(no_args_is_help=True, help="Excursions, reusable holdouts, robust subsets and distributions.")
+
+
+@app.callback()
+def _group() -> None:
+    """Keeps the names of the commands when there is one only."""
+
+
+app.command("robust-subset")(_robust_subset.robust_subset)

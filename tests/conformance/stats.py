@@ -1,0 +1,31 @@
+"""How the conformance suite tries the methods of `stats`, each verb on a tiny problem."""
+
+import numpy as np
+
+from perturbax import stats
+
+
+def environments(X=None):
+    """a -> y -> m, with a different m in each of three environments."""
+    random = np.random.default_rng(0)
+    a = random.normal(size=90)
+    y = a + random.normal(size=90)
+    env = np.repeat([0, 1, 2], 30)
+    table = np.stack([a, (env - 1.0) * y + 0.1 * random.normal(size=90)], 1)
+    graph = stats.CausalGraph([("a", "y"), ("y", "m")])
+    return stats.Environments(table if X is None else X, y, env, names="am", graph=graph, mutable=["m"])
+
+
+def make(cls):
+    fields = cls.__dataclass_fields__
+    quick = stats.Additive(steps=5, features=5, ascent_steps=5, restarts=1)
+    given = {"mechanisms": quick, "features": 5, "rounds": 3}
+    return cls(**{name: value for name, value in given.items() if name in fields})
+
+
+def run(method, key):
+    return stats.robust_subset(environments(), method, key=key).predict(environments().X)
+
+
+def poison(method, key):
+    return {"X": lambda: stats.robust_subset(environments(np.full((90, 2), np.nan)), method, key=key)}
