@@ -188,7 +188,7 @@ def judge(table: "pd.DataFrame") -> list[Bar]:
         bar("off-mode at 10: DPM-OT over 2M++", off("DPM-OT", 10) / off("2M++", 10), 2.0, "<="),
         bar("W2 to fresh data at 5: DPM-OT over DDIM", grid["W2 DPM-OT"] / grid["W2 DDIM logSNR"], 0.7, "<="),
         bar("map: mass error over its floor", grid["mass_error"] / floor, 1.6, "<="),
-        bar("map: empty cells", grid["empty"].max(), 0, "<="),
+        bar("map: empty cells", grid["empty"].max(), 0.0, "<="),
         bar("map: difference of its cost from the exact discrete one", np.abs(grid["cost"] - 1.0), 0.05, "<="),
         bar("map: cost over that of random latents", grid["cost"] / grid["random_cost"], 0.15, "<="),
         bar("control: mass error with equal heights", grid["flat_error"], 0.2, ">="),
