@@ -1,10 +1,11 @@
 """DPM-OT (Li et al. 2023, arXiv 2307.11308): an optimal-transport map in the place of the first part of sampling.
 
 "grid": 25 Gaussians of deviation 0.05 on a square grid, with the exact score. A sample is off-mode when it is farther
-than four deviations from every mean. All grids end at t = 1e-3, as in the studies of the other samplers. DPM-OT maps noise to 250 latents at t = 0.1 and spends all its evaluations after
-that. The map itself has bars of its own, since the rate of off-mode samples does not separate it from drawing the same
-latents at random. "digits": the mixture fitted to the real digits in 64 dimensions, where a sample is off-mode when its
-Mahalanobis distance to every component is beyond the 0.9999 quantile; no bar, a report.
+than four deviations from every mean. DPM-OT maps noise to 250 latents at t = 0.1 and spends all its evaluations after
+that. All grids end at t = 1e-3, as in the studies of the other samplers. The map itself has bars of its own, since the
+rate of off-mode samples does not separate it from drawing the same latents at random. "digits": the mixture fitted to
+the real digits in 64 dimensions, where a sample is off-mode when its Mahalanobis distance to every component is beyond
+the 0.9999 quantile; no bar, a report.
 """
 
 from collections.abc import Mapping
