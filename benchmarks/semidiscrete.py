@@ -29,22 +29,24 @@ def main():
     start = time.perf_counter()
     exact = ot.emd2(mu, nu, cost)
     emd = time.perf_counter() - start
-    by_dual = np.mean(np.square(x).sum(1)) + nu @ np.square(y).sum(1) - 2 * found.dual
-
-    iterations = method.steps * 50
-    start = time.perf_counter()
-    plan = ot.stochastic.solve_semi_dual_entropic(mu, nu, cost, reg=0.05, method="SAG", numItermax=iterations)
-    sag = time.perf_counter() - start
-    error = 0.5 * np.abs(plan.sum(0) - nu).sum()
+    centre = nu @ y
+    scores = x @ (y - centre).T + found.heights
+    potential = scores.max(1).mean() + (x @ centre).mean() - found.heights @ nu
+    by_dual = np.square(x).sum(1).mean() + nu @ np.square(y).sum(1) - 2 * potential
+    own = 0.5 * np.abs(np.bincount(scores.argmax(1), minlength=TARGETS) / SOURCES - nu).sum()
 
     print(f"{SOURCES} points of the source, {TARGETS} targets in the plane; POT {importlib.metadata.version('pot')}")
     print(f"cost from our dual {by_dual:.4f}, exact discrete {exact:.4f}: {100 * (by_dual / exact - 1):+.2f} %")
-    print(f"{method.steps} iterations over the whole sample {ours:.2f} s", end=", ")
-    print(f"mass error {found.mass_error:.3f} on fresh points (floor {found.floor:.3f})")
-    print(f"POT's stochastic semi-dual (SAG, {iterations} single points, regularised) {sag:.2f} s", end=", ")
-    print(f"mass error of its plan on its own sample {error:.3f}; ratio {sag / ours:.1f}; exact emd {emd:.2f} s")
-    per_point = (sag / iterations) / (ours / (method.steps * SOURCES))
-    print(f"per point of the source and iteration ours is {per_point:.0f} times faster")
+    print(f"ours: {ours:.2f} s, mass error {own:.3f} on these points; exact emd {emd:.2f} s")
+    for iterations in (20_000, 200_000, 1_000_000):
+        start = time.perf_counter()
+        plan = ot.stochastic.solve_semi_dual_entropic(mu, nu, cost, reg=0.05, method="SAG", numItermax=iterations)
+        taken = time.perf_counter() - start
+        error = 0.5 * np.abs(plan.sum(0) - nu).sum()
+        print(f"POT's semi-dual, {iterations} stochastic steps: {taken:.2f} s, mass error {error:.3f}", end=", ")
+        print(f"{taken / ours:.1f} times our time")
+        if error <= own:
+            break
 
 
 if __name__ == "__main__":
