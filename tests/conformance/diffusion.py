@@ -22,7 +22,11 @@ PROBLEM = diffusion.Sampling(predict_noise, PROCESS, shape=(2,))
 
 
 def make(cls):
-    return cls(steps=9) if "steps" in cls.__dataclass_fields__ else cls()
+    if issubclass(cls, diffusion.AbstractPrepared):
+        return cls(jnp.tanh, start_time=0.2, inner=diffusion.DDIM(steps=4))
+    if issubclass(cls, diffusion.AbstractPlanned):
+        return cls(steps=max(9, cls().minimum_steps))
+    return cls()
 
 
 @functools.cache
@@ -47,6 +51,8 @@ def poison(method, key):
         broken = np.full((16, 2), np.inf)
         return {"data": lambda: train(diffusion.DenoisingProblem(broken, denoising().network), method, key)}
     start = jnp.array([[0.0, jnp.nan]])
+    if isinstance(method, diffusion.AbstractPrepared):
+        return {"x_T": lambda: diffusion.sample(PROBLEM, method, key=key, x_T=start)}
     return {
         "x_T": lambda: diffusion.sample(PROBLEM, method, key=key, x_T=start),
         "start": lambda: diffusion.Sampling(predict_noise, PROCESS, shape=(2,), start=float("nan")),

@@ -1,4 +1,4 @@
-"""How the conformance suite tries the methods of `transport.bridge`, by the base class of the method."""
+"""How the conformance suite tries the methods of `transport`, by the base class of the method."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +8,8 @@ from perturbax import transport
 X0 = np.random.default_rng(0).normal(size=(64, 2))
 X1 = 0.5 * np.random.default_rng(1).normal(size=(64, 2)) + 1.0
 _SMALL = {
+    transport.MonteCarloAdam: {"steps": 5, "samples": 50},
+    transport.EntropicSemidual: {"samples": 50},
     transport.LightSB: {"potentials": 3, "steps": 20, "batch_size": 16},
     transport.LightSBM: {"potentials": 3, "steps": 20, "batch_size": 16},
     transport.IPF: {
@@ -31,13 +33,22 @@ def make(cls):
     return cls(**_SMALL.get(cls, {}))
 
 
+def onto_points(points, method, key):
+    found = transport.semidiscrete(transport.SemiDiscrete(points), method, key=key, progress=False)
+    return found.heights, found(X0)
+
+
 def run(method, key):
+    if isinstance(method, transport.AbstractSemiDiscreteMethod):
+        return onto_points(X1[:5], method, key)
     solved = transport.bridge(transport.BridgeProblem(X0, X1, 1.0), method, key=key, progress=False)
     return solved.losses, solved.sample(key, X0), solved.drift(X0, 0.5)
 
 
 def poison(method, key):
     broken = np.where(np.arange(64)[:, None] == 3, np.nan, X0)
+    if isinstance(method, transport.AbstractSemiDiscreteMethod):
+        return {"points": lambda: onto_points(broken, method, key)}
     return {
         "x0": lambda: transport.BridgeProblem(broken, X1, 1.0),
         "x1": lambda: transport.BridgeProblem(X0, jnp.full((4, 2), jnp.inf), 1.0),

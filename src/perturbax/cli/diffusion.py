@@ -56,6 +56,10 @@ def sample(
     init: Annotated[
         Path | None, typer.Option(help="Image to image: an .npy file of pictures that are noised up to --start.")
     ] = None,
+    latents: Annotated[
+        Path | None,
+        typer.Option("--map", help="Start from latents: a map of `perturbax transport semidiscrete`, with --start."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="The .npz file to write.")] = Path("samples.npz"),
     png: Annotated[Path | None, typer.Option(help="Also write the samples as one picture.")] = None,
     resume: Annotated[
@@ -115,6 +119,7 @@ def sample(
         start=start,
         init=init,
         framework=framework,
+        latents=latents,
     )
     if png is not None:
         from ._pictures import tile_shape

@@ -1,4 +1,4 @@
-"""`perturbax transport`: bridges between two samples in files."""
+"""`perturbax transport`: bridges between two samples in files, and optimal maps onto one."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import _options as options
+from . import _semidiscrete
 from ._options import check_writable
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def _transport() -> None:
-    """Schrödinger bridges between samples."""
+    """Schrödinger bridges between samples, and optimal maps onto points."""
 
 
 @app.command()
@@ -86,6 +87,9 @@ def bridge(
     if solved.stats.get("collapsed_components"):
         note(f"{solved.stats['collapsed_components']} components collapsed to the smallest variance: a larger --eps?")
     print(out)
+
+
+app.command("semidiscrete")(_semidiscrete.semidiscrete)
 
 
 def _times(text: str) -> list[float]:

@@ -45,6 +45,7 @@ from ._invert import invert as invert
 from ._invert import sample_latent as sample_latent
 from ._method import AbstractInvertible as AbstractInvertible
 from ._method import AbstractPlanned as AbstractPlanned
+from ._method import AbstractPrepared as AbstractPrepared
 from ._method import AbstractSampler as AbstractSampler
 from ._method import Path as Path
 from ._network import FromDenoiser as FromDenoiser
@@ -103,11 +104,13 @@ from ._stepping import FixedSinglestep as FixedSinglestep
 from ._stepping import Multistep as Multistep
 from ._stepping import Singlestep as Singlestep
 from .adaptive_dpm_solver import AdaptiveDPMSolver as AdaptiveDPMSolver
+from .annealed_langevin import AnnealedLangevin as AnnealedLangevin
 from .bdia import BDIA as BDIA
 from .belm import BELM as BELM
 from .ddim import DDIM as DDIM
 from .ddpm import DDPM as DDPM
 from .denoising_score_matching import DenoisingScoreMatching as DenoisingScoreMatching
+from .dpm_ot import DPMOT as DPMOT
 from .dpm_solver import DPMSolver as DPMSolver
 from .dpm_solver_pp import DPMSolverPP as DPMSolverPP
 from .edict import EDICT as EDICT
@@ -127,6 +130,7 @@ __all__ = [
     "BELM",
     "DDIM",
     "DDPM",
+    "DPMOT",
     "EDICT",
     "EDM",
     "GHVB",
@@ -140,9 +144,11 @@ __all__ = [
     "AbstractInvertible",
     "AbstractPlanned",
     "AbstractPrediction",
+    "AbstractPrepared",
     "AbstractProcess",
     "AbstractSampler",
     "AdaptiveDPMSolver",
+    "AnnealedLangevin",
     "Churn",
     "ClassifierFree",
     "ClassifierGuidance",

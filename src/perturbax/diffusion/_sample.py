@@ -14,7 +14,7 @@ from ..core import Result, check_instance, check_integer, check_key, check_numbe
 from ..interop import like
 from ._denoise import AbstractGuidance, ClassifierFree, ClassifierGuidance, Denoiser, as_values
 from ._door import check_callable, check_drawable, place, settle_shape, settle_start, spread_condition
-from ._method import AbstractPlanned, AbstractSampler, AbstractUnplanned
+from ._method import AbstractPlanned, AbstractPrepared, AbstractSampler, AbstractUnplanned
 from ._plan import Plan, run_eager, run_scanned, sample_noise
 from ._prediction import AbstractPrediction, Epsilon
 from ._process import AbstractProcess
@@ -167,6 +167,8 @@ def sample(
     """
     check_instance("problem", problem, Sampling, "a diffusion.Sampling problem")
     check_instance("method", method, AbstractSampler, "a sampler such as DPMSolverPP()")
+    if isinstance(method, AbstractPrepared):
+        return _sample_prepared(problem, method, key, num_samples, x_T, trajectory, callback, sharding, throw)
     compiled = method.plan(problem.process, problem.start) if isinstance(method, AbstractPlanned) else None
     start = _start_time(problem) if compiled is None else compiled.start_time
     if key is not None:
@@ -196,6 +198,46 @@ def sample(
     if throw:
         raise_if_failed(samples.result, f"{type(method).__name__}{where}")
     return samples
+
+
+def _sample_prepared(
+    problem: Sampling,
+    method: AbstractPrepared,
+    key: Any,
+    num_samples: int,
+    x_T: Any,
+    trajectory: bool,
+    callback: Callable | None,
+    sharding: Any,
+    throw: bool,
+) -> Samples:
+    """Draw or take standard normal noise, let the method prepare its state, and sample on from there."""
+    if problem.start is not None:
+        raise ValueError(f"start must be left out of the problem: {type(method).__name__} has a start_time of its own")
+    if x_T is None:
+        batch = check_integer("num_samples", num_samples, minimum=1)
+        if key is None:
+            raise ValueError("key is needed to draw the start x_T: pass key=jax.random.key(0)")
+        x_T = _draw_noise(check_key("key", key), (batch, *problem.shape))
+    else:
+        x_T = settle_start(x_T, problem.shape)
+        if num_samples not in (1, x_T.shape[0]):
+            raise ValueError(f"num_samples must be left out when x_T is given: x_T has {x_T.shape[0]}")
+    late = eqx.tree_at(lambda p: p.start, problem, method.start_time, is_leaf=lambda leaf: leaf is None)
+    return sample(
+        late,
+        method.inner,
+        key=key,
+        x_T=method.prepare(x_T),
+        trajectory=trajectory,
+        callback=callback,
+        sharding=sharding,
+        throw=throw,
+    )
+
+
+def _draw_noise(key: Any, shape: tuple[int, ...]) -> Float[Array, "batch ..."]:
+    return _start_noise(jax.random.fold_in(key, 0), shape, np.float32(1.0), jax.random.normal)
 
 
 def _start_time(problem: Sampling) -> float:
