@@ -1,5 +1,14 @@
 """Sample from diffusion models: processes, time grids, guidance, and samplers compiled to one table of coefficients."""
 
+from . import losses as losses
+from ._align import AbstractAlignmentMethod as AbstractAlignmentMethod
+from ._align import Aligned as Aligned
+from ._align import align as align
+from ._captions import AbstractCaptions as AbstractCaptions
+from ._captions import Captioned as Captioned
+from ._captions import Hybrid as Hybrid
+from ._captions import Perturbed as Perturbed
+from ._captions import Prompts as Prompts
 from ._churn import AbstractChurn as AbstractChurn
 from ._churn import Churn as Churn
 from ._churn import Disturbance as Disturbance
@@ -43,6 +52,9 @@ from ._invert import Latent as Latent
 from ._invert import edit as edit
 from ._invert import invert as invert
 from ._invert import sample_latent as sample_latent
+from ._levels import AbstractNoiseLevels as AbstractNoiseLevels
+from ._levels import LogNormalLevels as LogNormalLevels
+from ._levels import UniformTimes as UniformTimes
 from ._method import AbstractInvertible as AbstractInvertible
 from ._method import AbstractPlanned as AbstractPlanned
 from ._method import AbstractSampler as AbstractSampler
@@ -69,6 +81,8 @@ from ._prediction import (
 from ._prediction import (
     Velocity as Velocity,
 )
+from ._preference import AlignmentProblem as AlignmentProblem
+from ._preference import PreferencePairs as PreferencePairs
 from ._process import (
     EDM as EDM,
 )
@@ -105,9 +119,11 @@ from ._stepping import Singlestep as Singlestep
 from .adaptive_dpm_solver import AdaptiveDPMSolver as AdaptiveDPMSolver
 from .bdia import BDIA as BDIA
 from .belm import BELM as BELM
+from .dcpo import DCPO as DCPO
 from .ddim import DDIM as DDIM
 from .ddpm import DDPM as DDPM
 from .denoising_score_matching import DenoisingScoreMatching as DenoisingScoreMatching
+from .diffusion_dpo import DiffusionDPO as DiffusionDPO
 from .dpm_solver import DPMSolver as DPMSolver
 from .dpm_solver_pp import DPMSolverPP as DPMSolverPP
 from .edict import EDICT as EDICT
@@ -117,32 +133,44 @@ from .ghvb import GHVB as GHVB
 from .heavy_ball import HeavyBall as HeavyBall
 from .heavy_ball_pp import HeavyBallPP as HeavyBallPP
 from .heun import Heun as Heun
+from .ipo import IPO as IPO
+from .mapo import MaPO as MaPO
 from .nesterov import Nesterov as Nesterov
 from .pfgmpp import PFGMPP as PFGMPP
 from .plms import PLMS as PLMS
 from .runge_kutta import RungeKutta as RungeKutta
+from .sft import SFT as SFT
 
 __all__ = [
     "BDIA",
     "BELM",
+    "DCPO",
     "DDIM",
     "DDPM",
     "EDICT",
     "EDM",
     "GHVB",
+    "IPO",
     "PFGMPP",
     "PLMS",
+    "SFT",
     "VE",
+    "AbstractAlignmentMethod",
+    "AbstractCaptions",
     "AbstractChurn",
     "AbstractDenoisingMethod",
     "AbstractGrid",
     "AbstractGuidance",
     "AbstractInvertible",
+    "AbstractNoiseLevels",
     "AbstractPlanned",
     "AbstractPrediction",
     "AbstractProcess",
     "AbstractSampler",
     "AdaptiveDPMSolver",
+    "Aligned",
+    "AlignmentProblem",
+    "Captioned",
     "Churn",
     "ClassifierFree",
     "ClassifierGuidance",
@@ -153,6 +181,7 @@ __all__ = [
     "Data",
     "DenoisingProblem",
     "DenoisingScoreMatching",
+    "DiffusionDPO",
     "Discrete",
     "Disturbance",
     "DynamicThreshold",
@@ -168,16 +197,22 @@ __all__ = [
     "HeavyBallPP",
     "Heun",
     "HeunIncrement",
+    "Hybrid",
     "Inversion",
     "Karras",
     "Latent",
+    "LogNormalLevels",
     "LogSNR",
+    "MaPO",
     "MidpointIncrement",
     "Multistep",
     "Nesterov",
     "Path",
+    "Perturbed",
     "Plan",
     "PoissonFlow",
+    "PreferencePairs",
+    "Prompts",
     "RungeKutta",
     "Samples",
     "Sampling",
@@ -187,14 +222,17 @@ __all__ = [
     "Stability",
     "TimePower",
     "TimeUniform",
+    "UniformTimes",
     "VPCosine",
     "VPLinear",
     "Velocity",
+    "align",
     "edit",
     "fit",
     "ideal_denoiser",
     "invert",
     "load_denoiser",
+    "losses",
     "plan",
     "sample",
     "sample_latent",
