@@ -121,7 +121,8 @@ def align(
     **Returns:** `Aligned`.
 
     **Raises:** `TypeError`, `ValueError` for arguments that do not fit; `SolverError` when a loss is not finite. Warns
-    when pairs are left out, when a perturbation leaves captions equal, and when the winners' error ended the run.
+    when pairs are left out, when most pairs have one caption for both images though the method is to give them two,
+    and when the winners' error ended the run.
 
     Source: Wallace et al. 2024, section 4; Saeidi et al. 2025, section 4.
 
@@ -275,10 +276,10 @@ def _objective(
     names = ("prompt", "prompt") if same else ("the captions of the winners", "the captions of the losers")
     winner, loser = (problem.conditions(*each, pairs.count) for each in zip(names, captions, strict=True))
     equal = pairs.count if same else _count_equal(winner, loser)
-    if equal and not same:
+    if 2 * equal > pairs.count and not same:
         warnings.warn(
-            f"{equal} of {pairs.count} pairs have the same caption for both images; for them the method is that with "
-            "the prompt alone",
+            f"{equal} of {pairs.count} pairs have one caption for both images, for which two captions do nothing; is the "
+            "perturbation too weak?",
             stacklevel=3,
         )
     dtype = jax.dtypes.canonicalize_dtype(np.float64)
