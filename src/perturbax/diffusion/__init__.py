@@ -109,7 +109,9 @@ from ._sample import Sampling as Sampling
 from ._sample import plan as plan
 from ._sample import sample as sample
 from ._saved import SavedDenoiser as SavedDenoiser
+from ._saved import load_adapter as load_adapter
 from ._saved import load_denoiser as load_denoiser
+from ._saved import save_adapter as save_adapter
 from ._saved import save_denoiser as save_denoiser
 from ._stability import Stability as Stability
 from ._stability import stability as stability
@@ -231,11 +233,13 @@ __all__ = [
     "fit",
     "ideal_denoiser",
     "invert",
+    "load_adapter",
     "load_denoiser",
     "losses",
     "plan",
     "sample",
     "sample_latent",
+    "save_adapter",
     "save_denoiser",
     "stability",
 ]

@@ -24,7 +24,7 @@ from ..core import Fit, Method, Result, check_instance, check_integer, check_key
 from ..core import fit as run_fit
 from ..nn import EDMPreconditioned
 from . import losses
-from ._captions import AbstractCaptions
+from ._captions import AbstractCaptions, Prompts
 from ._denoise import call_model, checked_output
 from ._door import check_callable
 from ._fit import check_options
@@ -55,7 +55,8 @@ class Aligned(eqx.Module):
     - `errors`: of each step the mean errors of winners and losers under the model, and under the reference where the
       method has one. Watch `errors.winner - errors.reference_winner`: preference losses can raise it.
     - `implicit_accuracy`: of each step, the share of pairs that the model, relative to the reference, prefers the
-      winner of; 1/2 at the start. `None` for methods without a reference.
+      winner of. At the start, where model and reference are one, only rounding decides. `None` for methods without a
+      reference.
     - `result`: successful; diverged when the winners' error exceeded its limit and the run was ended; nonfinite.
     - `stats`: `"evaluations"` of images by networks, `"pairs"`, `"dropped"` pairs of equal images, pairs with
       `"equal_captions"`, `"steps"`, `"seconds"`, `"devices"`.
@@ -78,8 +79,8 @@ class Aligned(eqx.Module):
         """
         if self.errors.reference_winner is None:
             raise ValueError("kl_proxy needs a method with a reference")
-        model, reference = self.errors[:2], self.errors[2:]
-        return 0.5 * (sum(model) - sum(reference))
+        errors = self.errors
+        return 0.5 * (errors.winner - errors.reference_winner + errors.loser - errors.reference_loser)
 
 
 def align(
@@ -272,24 +273,26 @@ def _objective(
     if dropped:
         warnings.warn(f"{dropped} of {problem.pairs.count} pairs hold two equal images and are left out", stacklevel=3)
     captions = method.captions.of(pairs, caption_key)
-    same = captions[0] is captions[1]
-    names = ("prompt", "prompt") if same else ("the captions of the winners", "the captions of the losers")
-    winner, loser = (problem.conditions(*each, pairs.count) for each in zip(names, captions, strict=True))
-    equal = pairs.count if same else _count_equal(winner, loser)
-    if 2 * equal > pairs.count and not same:
+    if isinstance(method.captions, Prompts):
+        winner = loser = problem.conditions("prompt", captions[0], pairs.count)
+    else:
+        winner = problem.conditions("the captions of the winners", captions[0], pairs.count)
+        loser = problem.conditions("the captions of the losers", captions[1], pairs.count)
+    equal = _count_equal(winner, loser, pairs.count)
+    if 2 * equal > pairs.count and not isinstance(method.captions, Prompts):
         warnings.warn(
-            f"{equal} of {pairs.count} pairs have one caption for both images, for which two captions do nothing; is the "
+            f"{equal} of {pairs.count} pairs have one caption for both images, so that two captions do nothing; is the "
             "perturbation too weak?",
             stacklevel=3,
         )
     dtype = jax.dtypes.canonicalize_dtype(np.float64)
-    images = (jnp.asarray(np.asarray(x), dtype) for x in (pairs.winner, pairs.loser))
+    images = [jnp.asarray(np.asarray(x), dtype) for x in (pairs.winner, pairs.loser)]
     objective = _Objective(
         method,
         problem.process,
         problem.prediction,
         problem.levels,
-        _Pairs(*images, winner, loser),
+        _Pairs(images[0], images[1], winner, loser),
         problem.model if reference is None else reference,
         draw_key,
     )
@@ -300,10 +303,10 @@ def _stacked(winner: Array, loser: Array) -> Array:
     return jnp.stack((winner, loser), axis=1)
 
 
-def _count_equal(first: Any, second: Any) -> int:
+def _count_equal(first: Any, second: Any, count: int) -> int:
     if jax.tree.structure(first) != jax.tree.structure(second):
         raise ValueError("the captions of winners and losers must be pytrees of one structure")
-    equal: Any = True
+    equal: Any = np.ones(count, bool)
     for a, b in zip(jax.tree.leaves(first), jax.tree.leaves(second), strict=True):
         if a.shape != b.shape:
             raise ValueError(f"the captions of winners and losers must have one shape, got {a.shape} and {b.shape}")

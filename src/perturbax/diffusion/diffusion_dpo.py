@@ -7,14 +7,14 @@ denoising errors at one time and one noise,
     m = (E^w - E_ref^w) - (E^l - E_ref^l),        L = -mean log sigmoid(-beta m / 2).                           (14)
 """
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from jaxtyping import Array, Float
 
 from ..core import Paper, check_number
 from . import _papers, losses
 from ._align import AbstractAlignmentMethod
-from ._captions import Prompts
+from ._captions import AbstractCaptions, Prompts
 from .losses import Errors
 
 
@@ -40,14 +40,11 @@ class DiffusionDPO(AbstractAlignmentMethod):
 
     beta: float = 2000.0
 
+    captions: ClassVar[AbstractCaptions] = Prompts()
     papers: ClassVar[tuple[Paper, ...]] = (_papers.DIFFUSION_DPO,)
 
     def __check_init__(self):
         check_number("beta", self.beta, minimum=0.0, exclusive=True)
-
-    @property
-    def captions(self) -> Any:
-        return Prompts()
 
     def loss(self, errors: Errors) -> Float[Array, ""]:
         return losses.dpo(*errors, beta=self.beta)

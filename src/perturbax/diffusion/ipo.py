@@ -23,9 +23,9 @@ class IPO(AbstractAlignmentMethod):
 
     **Arguments:**
 
+    - `captions`: what the images of a pair are denoised under.
     - `beta`: inverse of the wanted margin `-m`. As in `DCPO` it holds the number of time steps; no paper gives a value
       for diffusion models, so that it should be chosen from the errors of the model.
-    - `captions`: what the images of a pair are denoised under.
 
     **Returns:** a frozen method for `diffusion.align`.
 
@@ -38,8 +38,8 @@ class IPO(AbstractAlignmentMethod):
     Prompts()
     """
 
-    beta: float = 500.0
     captions: AbstractCaptions = Prompts()
+    beta: float = 500.0
 
     papers: ClassVar[tuple[Paper, ...]] = (_papers.IPO, _papers.DIFFUSION_DPO)
 

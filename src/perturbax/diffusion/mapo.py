@@ -21,10 +21,10 @@ class MaPO(AbstractAlignmentMethod):
 
     **Arguments:**
 
+    - `captions`: what the images of a pair are denoised under.
     - `beta`: weight of the margin.
     - `scale`: the factor `s` of errors.
     - `timesteps`: the number `T` of time steps that the model was trained with.
-    - `captions`: what the images of a pair are denoised under.
 
     **Returns:** a frozen method for `diffusion.align`.
 
@@ -37,10 +37,10 @@ class MaPO(AbstractAlignmentMethod):
     1000
     """
 
+    captions: AbstractCaptions = Prompts()
     beta: float = 0.1
     scale: float = 0.5
     timesteps: int = 1000
-    captions: AbstractCaptions = Prompts()
 
     papers: ClassVar[tuple[Paper, ...]] = (_papers.MAPO,)
     needs_reference: ClassVar[bool] = False

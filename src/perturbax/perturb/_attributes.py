@@ -17,8 +17,8 @@ from ._perturbation import AbstractPerturbation
 class _AttributePerturbation(AbstractPerturbation):
     """Each attribute of each vector is chosen with probability `strength` and replaced."""
 
+    strength: Any
     groups: tuple[int, ...]
-    strength: Any = 0.5
 
     def __check_init__(self):
         check_number("strength", self.strength, minimum=0.0, maximum=1.0)
@@ -51,13 +51,13 @@ class RedrawAttributes(_AttributePerturbation):
 
     The same value may come again: of `g` values an attribute changes with probability `strength (1 - 1 / g)`.
 
-    **Arguments:** `groups`: sizes of the one-hot codes; `strength`: in [0, 1]. The call takes `x` of shape
+    **Arguments:** `strength`: in [0, 1]; `groups`: sizes of the one-hot codes. The call takes `x` of shape
     `(..., sum(groups))`; `jit` and `vmap` go through it.
 
     **Raises:** `ValueError` or `TypeError` that names the argument.
 
     >>> caption = jnp.array([1.0, 0.0, 0.0, 0.0, 1.0])
-    >>> RedrawAttributes((3, 2), strength=1.0)(caption, key=jax.random.key(0)).tolist()
+    >>> RedrawAttributes(1.0, groups=(3, 2))(caption, key=jax.random.key(0)).tolist()
     [0.0, 0.0, 1.0, 0.0, 1.0]
     """
 
@@ -69,12 +69,12 @@ class RedrawAttributes(_AttributePerturbation):
 class DropAttributes(_AttributePerturbation):
     """Each attribute is, with probability `strength`, left out: its code becomes zeros.
 
-    **Arguments:** `groups`: sizes of the one-hot codes; `strength`: in [0, 1]. The call takes `x` of shape
+    **Arguments:** `strength`: in [0, 1]; `groups`: sizes of the one-hot codes. The call takes `x` of shape
     `(..., sum(groups))`; `jit` and `vmap` go through it.
 
     **Raises:** `ValueError` or `TypeError` that names the argument.
 
-    >>> DropAttributes((3, 2), strength=1.0)(jnp.array([1.0, 0.0, 0.0, 0.0, 1.0]), key=jax.random.key(0)).tolist()
+    >>> DropAttributes(1.0, groups=(3, 2))(jnp.array([1.0, 0.0, 0.0, 0.0, 1.0]), key=jax.random.key(0)).tolist()
     [0.0, 0.0, 0.0, 0.0, 0.0]
     """
 

@@ -60,7 +60,7 @@ class WordDrop(AbstractTextPerturbation):
     'a fox the'
     """
 
-    strength: float = 0.3
+    strength: float
 
     def rewrite(self, text: str, random: np.random.Generator) -> str:
         words = text.split()
@@ -85,7 +85,7 @@ class WordSwap(AbstractTextPerturbation):
     'in the snow a red fox'
     """
 
-    strength: float = 0.3
+    strength: float
 
     def rewrite(self, text: str, random: np.random.Generator) -> str:
         words = text.split()
@@ -104,18 +104,18 @@ class Synonyms(AbstractTextPerturbation):
 
     A table of wrong words (`{"cat": ["dog", "car"]}`) makes captions that no longer fit, as hybrid DCPO wants them.
 
-    **Arguments:** `table`: from a word to others; capitals of its keys do not count. `strength`: in [0, 1].
+    **Arguments:** `strength`: in [0, 1]; `table`: from a word to others; capitals of its keys do not count.
 
     **Raises:** `ValueError` or `TypeError` that names the argument.
 
     Source: Wei & Zou 2019, "synonym replacement".
 
-    >>> Synonyms({"fox": ["vixen"], "red": ["crimson"]}, strength=1.0)("Red fox, asleep.", key=jax.random.key(0))
+    >>> Synonyms(1.0, {"fox": ["vixen"], "red": ["crimson"]})("Red fox, asleep.", key=jax.random.key(0))
     'Crimson vixen, asleep.'
     """
 
+    strength: float
     table: dict[str, tuple[str, ...]] = eqx.field(converter=lambda table: _settle_table(table))
-    strength: float = 0.3
 
     def rewrite(self, text: str, random: np.random.Generator) -> str:
         words = text.split()
@@ -138,19 +138,19 @@ class Paraphrase(AbstractTextPerturbation):
 
     DCPO's perturbations are of this kind: the paraphraser DIPPER at lexical diversity 40, 60 and 80 of 100.
 
-    **Arguments:** `function`: `function(text, strength, seed) -> text`, where `seed` is an integer below 2^32 that
-    should decide everything random in it; `strength`: in [0, 1]; at 0 the function is not called.
+    **Arguments:** `strength`: in [0, 1]; at 0 the function is not called. `function`: `function(text, strength, seed)
+    -> text`, where `seed` is an integer below 2^32 that should decide everything random in it.
 
     **Raises:** `ValueError` or `TypeError` that names the argument, or when the function returns no text.
 
     Source: Krishna et al. 2023 (DIPPER); Saeidi et al. 2025, section 4.
 
-    >>> Paraphrase(lambda text, strength, seed: text.upper(), strength=0.8)("a fox", key=jax.random.key(0))
+    >>> Paraphrase(0.8, lambda text, strength, seed: text.upper())("a fox", key=jax.random.key(0))
     'A FOX'
     """
 
+    strength: float
     function: Callable[[str, float, int], str]
-    strength: float = 0.6
 
     def __check_init__(self):
         if not callable(self.function):

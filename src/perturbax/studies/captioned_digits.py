@@ -24,7 +24,7 @@ LEVELS = diffusion.LogNormalLevels(-1.0, 1.2, SIGMA_DATA)
 PROCESS = diffusion.EDM(0.02, 80.0)
 # 9 steps of Heun's method, the last of which costs one evaluation.
 SAMPLER = diffusion.Heun(steps=17)
-_CLASSES, _THIRDS, _FEATURES = 10, 3, 400
+_CLASSES, _THIRDS, _FEATURES, _FREQUENCIES = 10, 3, 400, 16
 
 
 @dataclass(frozen=True)
@@ -125,16 +125,16 @@ class CaptionedNetwork(eqx.Module):
     layers: tuple[eqx.nn.Linear, ...]
     outputs: eqx.nn.Linear
 
-    def __init__(self, size: int, captions: int, width: int, key: Any, depth: int = 3, frequencies: int = 16):
+    def __init__(self, size: int, captions: int, width: int, key: Any, depth: int = 3):
         *keys, last = jax.random.split(key, depth + 1)
-        inputs = [size + 2 * frequencies + captions, *(width,) * (depth - 1)]
+        inputs = [size + 2 * _FREQUENCIES + captions, *(width,) * (depth - 1)]
         self.layers = tuple(eqx.nn.Linear(n, width, key=key) for n, key in zip(inputs, keys, strict=True))
         self.outputs = eqx.nn.Linear(width, size, key=last)
 
     def __call__(self, x: Float[Array, "batch size"], level: Any, label: Any) -> Float[Array, "batch size"]:
-        frequencies = (self.layers[0].in_features - x.shape[1] - label.shape[1]) // 2
-        angles = level[..., None] * jnp.geomspace(0.25, 16.0, frequencies)
-        told = jnp.broadcast_to(jnp.concatenate((jnp.sin(angles), jnp.cos(angles)), axis=-1), (len(x), 2 * frequencies))
+        angles = level[..., None] * jnp.geomspace(0.25, 16.0, _FREQUENCIES)
+        told = jnp.concatenate((jnp.sin(angles), jnp.cos(angles)), axis=-1)
+        told = jnp.broadcast_to(told, (len(x), 2 * _FREQUENCIES))
         h = jax.nn.silu(_dense(self.layers[0], jnp.concatenate((x, told, label.astype(x.dtype)), axis=1)))
         for layer in self.layers[1:]:
             h = h + jax.nn.silu(_dense(layer, h))
@@ -149,8 +149,8 @@ def train_base(world: World, key: Any, *, steps: int, width: int) -> nn.EDMPreco
     """The denoiser that is aligned: EDM's loss on three noisy captions of each picture."""
     redraw_key, drop_key, network_key, fit_key = jax.random.split(key, 4)
     captions = jnp.tile(jnp.asarray(world.captions), (3, 1))
-    captions = perturb.RedrawAttributes(world.groups, 0.4)(captions, key=redraw_key)
-    captions = perturb.DropAttributes(world.groups, 0.15)(captions, key=drop_key)
+    captions = perturb.RedrawAttributes(0.4, world.groups)(captions, key=redraw_key)
+    captions = perturb.DropAttributes(0.15, world.groups)(captions, key=drop_key)
     network = CaptionedNetwork(world.images.shape[1], captions.shape[1], width, network_key)
     return core.fit(
         _base_loss,
