@@ -88,6 +88,12 @@ class TorchNetwork(torch.nn.Module):
         return x / total**2 + sigma / total * output
 
 
+def torch_errors(network: Any, x_0: Any, z: Any, sigma: Any, label: Any) -> torch.Tensor:
+    """The errors of winners and losers, with the weights of EDM."""
+    squared = (network(x_0 + sigma * z, sigma, label) - x_0) ** 2
+    return ((sigma**2 + 1.0) / sigma**2 * squared).mean(1).reshape(2, BATCH)
+
+
 def torch_align(steps: int) -> float:
     """Seconds of a step of the same training in torch, after a quarter of them."""
     torch.manual_seed(0)
@@ -102,15 +108,10 @@ def torch_align(steps: int) -> float:
         index = torch.randint(0, PAIRS, (BATCH,))
         sigma = torch.exp(-1.2 + 1.2 * torch.randn(BATCH, 1)).repeat(2, 1)
         z, x_0 = torch.randn(BATCH, 64).repeat(2, 1), torch.cat([winner[index], loser[index]])
-        weight = (sigma**2 + 1.0) / sigma**2
-
-        def errors(network: torch.nn.Module, x: Any = (x_0, z, sigma, weight, label[index].repeat(2))) -> torch.Tensor:
-            x_0, z, sigma, weight, told = x
-            return (weight * (network(x_0 + sigma * z, sigma, told) - x_0) ** 2).mean(1).reshape(2, BATCH)
-
+        told = label[index].repeat(2)
         with torch.no_grad():
-            wanted = errors(reference)
-        loss = torch_dpo(errors(model), wanted)
+            wanted = torch_errors(reference, x_0, z, sigma, told)
+        loss = torch_dpo(torch_errors(model, x_0, z, sigma, told), wanted)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -137,7 +138,8 @@ def main(pairs: int = 7, steps: int = 400) -> None:
     agreement()
     align(None, 8), align(4, 8)  # compiled outside of the time, apart from the chunk's length
     naive, cached, gain = ratio(lambda: align(None, steps), lambda: align(4, steps), pairs)
-    print(f"a step with a fresh reference over one with a cached one: {gain:.2f}x (expected 1.5x to 2x)")
+    print(f"a step with a fresh reference over one with a cached one: {gain:.2f}x (wanted 1.2x)")
+    # A call with its gradient costs about three without: (3 + 1) / 3 is the most that there is to gain.
     print(f"  {1e3 * naive:.2f} ms and {1e3 * cached:.2f} ms, {BATCH} pairs, width {WIDTH}")
     ours, theirs, slower = ratio(lambda: align(None, steps), lambda: torch_align(steps // 2), pairs)
     print(f"a step of Diffusion-DPO over the same in torch {torch.__version__}: {slower:.2f}x (wanted at most 1x)")

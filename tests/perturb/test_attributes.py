@@ -43,6 +43,12 @@ def test_it_goes_through_jit_and_vmap():
     np.testing.assert_array_equal(by_strength[0], CAPTIONS[:9])
 
 
+@pytest.mark.parametrize("dtype", ["int32", "bfloat16"])
+def test_the_dtype_stays(dtype):
+    for cls in (perturb.RedrawAttributes, perturb.DropAttributes):
+        assert cls(0.5, GROUPS)(CAPTIONS[:3].astype(dtype), key=KEY).dtype == dtype
+
+
 def test_bad_input_is_refused_by_name():
     with pytest.raises(ValueError, match="x must have 13 entries in its last axis"):
         perturb.RedrawAttributes(0.5, GROUPS)(CAPTIONS[:, :5], key=KEY)

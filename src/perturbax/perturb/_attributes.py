@@ -8,7 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Num
 
 from ..core import check_integer, check_key, check_number
 from ._perturbation import AbstractPerturbation
@@ -31,12 +31,11 @@ class _AttributePerturbation(AbstractPerturbation):
     def _replacement(self, key: Any, part: Array) -> Array:
         """What a chosen attribute becomes; `part` has its codes in the last axis."""
 
-    def __call__(self, x: Any, *, key: Any) -> Float[Array, "*batch width"]:
+    def __call__(self, x: Any, *, key: Any) -> Num[Array, "*batch width"]:
         x, width = jnp.asarray(x), sum(self.groups)
         check_key("key", key)
         if x.ndim == 0 or x.shape[-1] != width:
             raise ValueError(f"x must have {width} entries in its last axis, the sum of groups, got shape {x.shape}")
-        x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
         ends = [sum(self.groups[:i]) for i in range(1, len(self.groups))]
         keys = jax.random.split(key, (len(self.groups), 2))
         parts = []
