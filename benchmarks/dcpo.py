@@ -97,6 +97,7 @@ def torch_errors(network: Any, x_0: Any, z: Any, sigma: Any, label: Any) -> torc
 def torch_align(steps: int) -> float:
     """Seconds of a step of the same training in torch, after a quarter of them."""
     torch.manual_seed(0)
+    torch.set_num_threads(1)  # a second thread makes layers of this size slower
     winner, loser = torch.randn(2, PAIRS, 64)
     label = torch.randint(0, 10, (PAIRS,))
     model, reference = TorchNetwork(), TorchNetwork().requires_grad_(False)

@@ -41,8 +41,9 @@ _CHANCE = 1 / 10 + 1 / 3
 
 def trials(preset: Mapping[str, Any]) -> list[Trial]:
     """A base model with everything that is made of it, per problem and seed, and the exact checks."""
-    cells = [{"problem": "quality", **world} for world in preset["worlds"]]
-    cells += [{"problem": "prompt", **preset["worlds"][0]}]
+    worlds, baselines = preset["worlds"], preset["baselines"]
+    cells = [{"problem": "quality", "baselines": baselines, **world} for world in worlds]
+    cells.append({"problem": "prompt", "baselines": False, **worlds[0]})
     found = [Trial(cell, seed) for cell in cells for seed in range(preset["seeds"])]
     return [*found, Trial({"problem": "exact"}, 0)]
 
@@ -62,7 +63,7 @@ def _methods(cell: Mapping[str, Any], groups: tuple[int, ...]) -> dict[str, diff
         "DCPO-c": diffusion.DCPO(captioned, beta),
         "DCPO-h": diffusion.DCPO(hybrid, beta),
     }
-    if cell["problem"] == "quality":
+    if cell["baselines"]:
         methods["DCPO-p"] = diffusion.DCPO(diffusion.Perturbed(perturbation), beta)
         methods["SFT"] = diffusion.SFT()
         methods["SFT, captions"] = diffusion.SFT(captioned)
@@ -292,10 +293,11 @@ STUDY = Study(
     methods=("DCPO",),
     precision="float32",
     presets={
-        "smoke": {"worlds": [{**_SMOKE, "beta": 50.0}], "seeds": 1},
-        "small": {"worlds": [{**_DIGITS, "beta": 50.0}], "seeds": 5},
+        "smoke": {"worlds": [{**_SMOKE, "beta": 50.0}], "baselines": False, "seeds": 1},
+        "small": {"worlds": [{**_DIGITS, "beta": 50.0}], "baselines": True, "seeds": 5},
         "full": {
             "worlds": [{**world, "beta": beta} for world in (_DIGITS, _MNIST) for beta in (50.0, 500.0, 2000.0)],
+            "baselines": True,
             "seeds": 5,
         },
     },
