@@ -195,8 +195,8 @@ def test_a_run_that_collapses_is_ended_with_the_model_from_before():
 
 
 def test_methods_without_a_reference_have_no_accuracy_and_half_the_evaluations():
-    for method in (diffusion.MaPO(), diffusion.SFT()):
-        done = align(method)
+    for method, draws in ((diffusion.MaPO(), None), (diffusion.SFT(), None), (diffusion.SFT(), 2)):
+        done = align(method, cached_draws=draws)
         assert done.implicit_accuracy is None
         assert done.errors.reference_winner is None
         assert done.stats["evaluations"] == 6 * 2 * 8

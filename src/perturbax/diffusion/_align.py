@@ -105,7 +105,7 @@ def align(
     - `problem`: model, process and pairs. Pairs of two equal images are left out.
     - `method`: such as `DCPO(Hybrid(perturbation))` or `DiffusionDPO()`.
     - `key`: PRNG key.
-    - `steps`, `batch_size` (in pairs, that is half as many as images), `optimizer` (of Optax): as for `core.fit`. To
+    - `steps`, `batch_size` (in pairs, half as many as images), `optimizer` (of Optax), `ema`: as for `core.fit`. To
       accumulate gradients over `k` batches: `optax.MultiSteps(optimizer, k).gradient_transformation()`.
     - `reference`: the model that the reward is relative to; by default the problem's model as it is now.
     - `cached_draws`: draw so many times and noises per pair, once; the reference's errors at them are computed before
@@ -115,7 +115,6 @@ def align(
       reference's, with the model as it was a chunk before. `None` goes on.
     - `filter_spec`: pytree of booleans over the model, `False` for what is not trained, as in `equinox.partition`: for
       adapters, or parts of a network. By default all floating arrays but the centres of `nn.EDMPreconditioned`.
-    - `ema`: decay of averaged parameters, as for `core.fit`.
     - `options`: `checkpoint`, `resume`, `progress`, `chunk`, `devices`, `callback`, `throw`, `checkpoint_seconds` of
       `core.fit`.
 
@@ -146,17 +145,16 @@ def align(
         check_number("winner_limit", winner_limit, minimum=1.0)
     if reference is not None:
         check_callable("reference", reference, "reference(x, time, condition)")
-    draws = None if cached_draws is None else check_integer("cached_draws", cached_draws, minimum=1)
+    draws = 1 if cached_draws is None else check_integer("cached_draws", cached_draws, minimum=1)
     objective, facts = _objective(problem, method, reference, caption_key, draw_key)
-    pairs = facts["pairs"]
-    check_integer("batch_size", batch_size, minimum=1, maximum=pairs)
-    if draws is not None and method.needs_reference:
+    check_integer("batch_size", batch_size, minimum=1, maximum=facts["pairs"])
+    if cached_draws is not None:
         objective = objective.with_cache(draws, batch_size)
-    watch = _Watch(problem.model, winner_limit, options.pop("callback", None))
+    watch = _Watch((problem.model, None if ema is None else problem.model), winner_limit, options.pop("callback", None))
     done = run_fit(
         objective,
         problem.model,
-        np.arange(pairs * (draws or 1), dtype=np.int32),
+        np.arange(facts["pairs"] * draws, dtype=np.int32),
         steps=steps,
         batch_size=batch_size,
         optimizer=optimizer,
@@ -167,16 +165,16 @@ def align(
         callback=watch,
         **options,
     )
-    cached = objective.cache is not None
-    per_step = 2 * batch_size * (1 + (method.needs_reference and not cached))
-    facts["evaluations"] = done.steps * per_step + (2 * pairs * draws if cached and draws is not None else 0)
+    networks = 1 + (method.needs_reference and objective.cache is None)
+    kept = 0 if objective.cache is None else objective.cache.errors.size
+    facts["evaluations"] = 2 * batch_size * networks * done.steps + kept
     errors, accuracy = done.aux
     return Aligned(
-        *((done.model, done.ema_model) if watch.ended is None else watch.healthy),
+        *(watch.healthy if watch.ended else (done.model, done.ema_model)),
         losses=done.losses,
         errors=errors,
         implicit_accuracy=accuracy,
-        result=done.result if watch.ended is None else Result.diverged,
+        result=Result.diverged if watch.ended else done.result,
         stats={**done.stats, **facts, "steps": done.steps},
     )
 
@@ -193,7 +191,6 @@ class _Pairs(eqx.Module):
 class _Cache(eqx.Module):
     """Times and noises that are drawn once, `draws` of each pair: row `i` is a draw of pair `i // draws`."""
 
-    key: Any
     draws: int
     errors: Float[Array, "rows 2"]
 
@@ -211,7 +208,7 @@ class _Objective(eqx.Module):
     cache: _Cache | None = None
 
     def __call__(self, model: Callable, rows: Array, key: Any) -> tuple[Float[Array, ""], Any]:
-        keys = jax.random.split(key, rows.shape[0]) if self.cache is None else self._row_keys(self.cache.key, rows)
+        keys = jax.random.split(key, rows.shape[0]) if self.cache is None else self._row_keys(rows)
         both = self._errors(model, rows, keys)
         references: tuple[Any, ...] = (None, None)
         if self.method.needs_reference:
@@ -224,19 +221,19 @@ class _Objective(eqx.Module):
     @eqx.filter_jit
     def with_cache(self, draws: int, batch_size: int) -> "_Objective":
         """The same with the reference's errors at `draws` fixed times and noises of each pair."""
-        empty = _Cache(self.draw_key, draws, jnp.zeros((0, 2)))
+        empty = _Cache(draws, jnp.zeros((0, 2)))
         fixed = eqx.tree_at(lambda o: o.cache, self, empty, is_leaf=lambda leaf: leaf is None)
 
         def errors(row: Array) -> Array:
             rows = row[None]
-            return fixed._errors(self.reference, rows, fixed._row_keys(self.draw_key, rows))[0]
+            return fixed._errors(self.reference, rows, self._row_keys(rows))[0]
 
-        rows = jnp.arange(self.pairs.winner.shape[0] * draws)
+        rows = jnp.arange(self.pairs.winner.shape[0] * draws if self.method.needs_reference else 0)
         found = jax.lax.map(errors, rows, batch_size=batch_size)
         return eqx.tree_at(lambda o: o.cache.errors, fixed, found)
 
-    def _row_keys(self, key: Any, rows: Array) -> Array:
-        return jax.vmap(lambda row: jax.random.fold_in(key, row))(rows)
+    def _row_keys(self, rows: Array) -> Array:
+        return jax.vmap(lambda row: jax.random.fold_in(self.draw_key, row))(rows)
 
     def _errors(self, model: Callable, rows: Array, keys: Array) -> Float[Array, "rows 2"]:
         """The errors of winner and loser of each row."""
@@ -285,8 +282,9 @@ def _objective(
             "perturbation too weak?",
             stacklevel=3,
         )
-    dtype = jax.dtypes.canonicalize_dtype(np.float64)
-    images = [jnp.asarray(np.asarray(x), dtype) for x in (pairs.winner, pairs.loser)]
+    images = [
+        jnp.asarray(np.asarray(x), jax.dtypes.canonicalize_dtype(np.float64)) for x in (pairs.winner, pairs.loser)
+    ]
     objective = _Objective(
         method,
         problem.process,
@@ -328,10 +326,10 @@ def _trainable(model: Any) -> Any:
 
 
 class _Watch:
-    """Ends a run whose winners are denoised worse and worse, and keeps the models from before that."""
+    """Ends a run whose winners are denoised worse and worse, and keeps model and averaged model from before that."""
 
-    def __init__(self, model: Any, limit: float | int | None, callback: Callable[[Fit], Any] | None):
-        self.healthy, self.ended = (model, model), None
+    def __init__(self, models: tuple[Any, Any], limit: float | int | None, callback: Callable[[Fit], Any] | None):
+        self.healthy, self.ended = models, False
         self._limit, self._callback, self._seen = limit, callback, 0
 
     def __call__(self, so_far: Fit) -> bool:
@@ -340,7 +338,7 @@ class _Watch:
             chunk = slice(self._seen, None)
             ratio = errors.winner[chunk].mean() / errors.reference_winner[chunk].mean()
             if ratio > self._limit:
-                self.ended = so_far.steps
+                self.ended = True
                 warnings.warn(
                     f"align ended at step {so_far.steps}: the winners' error is {ratio:.3g} times the reference's and "
                     f"winner_limit is {self._limit:g}; lower the learning rate or raise beta",

@@ -36,6 +36,8 @@ _REDRAWN = 0.7
 # Class and third of the ink of the prompts in the picture.
 _SHOWN = ((0, 1), (1, 0), (3, 1), (4, 0), (6, 2), (8, 2))
 _EACH = 3
+# The world of the bars and the picture, of those of the preset `full`.
+_JUDGED = {"data": "digits", "beta": 50.0}
 _CHANCE = 1 / 10 + 1 / 3
 
 
@@ -185,10 +187,10 @@ def judge(table: "pd.DataFrame") -> list[Bar]:
     from ._verdict import median_of, select
 
     def gain(column: str, method: str, other: str, problem: str = "quality") -> float:
-        return _over_seeds(np.subtract, select(table, problem=problem, data="digits"), column, method, other)
+        return _over_seeds(np.subtract, select(table, problem=problem, **_JUDGED), column, method, other)
 
     def share(column: str, method: str, other: str) -> float:
-        return _over_seeds(np.divide, select(table, problem="quality", data="digits"), column, method, other)
+        return _over_seeds(np.divide, select(table, problem="quality", **_JUDGED), column, method, other)
 
     exact = functools.partial(median_of, table, problem="exact")
     fixed = "not in the specification; fixed at the first run"
@@ -240,7 +242,7 @@ def plot(table: "pd.DataFrame") -> "Figure":
     from ._figure import digit_strip
     from ._verdict import select
 
-    rows = select(table, problem="quality").sort_values("seed") if "problem" in table else table
+    rows = select(table, problem="quality", **_JUDGED).sort_values("seed")
     figure = Figure(figsize=(11.0, 6.0), layout="constrained")
     grid = figure.add_gridspec(2, 3, height_ratios=(1.35, 1))
     titles = {
