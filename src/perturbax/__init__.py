@@ -16,6 +16,7 @@ __all__ = [
     "diffusion",
     "interop",
     "nn",
+    "perturb",
     "report",
     "stats",
     "studies",

@@ -1,5 +1,5 @@
-"""How the conformance suite tries the samplers of `diffusion.sample`, on a Gaussian, whose denoiser is linear, and the
-methods of `diffusion.fit`, on a few random points."""
+"""How the conformance suite tries the samplers of `diffusion.sample`, on a Gaussian, whose denoiser is linear, the
+methods of `diffusion.fit`, on a few random points, and those of `diffusion.align`, on pairs of them."""
 
 import functools
 
@@ -22,6 +22,8 @@ PROBLEM = diffusion.Sampling(predict_noise, PROCESS, shape=(2,))
 
 
 def make(cls):
+    if cls is diffusion.DCPO:
+        return cls(diffusion.Captioned())
     if issubclass(cls, diffusion.AbstractPrepared):
         return cls(jnp.tanh, start_time=0.2, inner=diffusion.DDIM(steps=4))
     if issubclass(cls, diffusion.AbstractPlanned):
@@ -40,13 +42,36 @@ def train(problem, method, key):
     return diffusion.fit(problem, method, key=key, steps=2, batch_size=8, optimizer=optax.sgd(0.1))
 
 
+PAIRS = diffusion.PreferencePairs(*np.random.default_rng(0).normal(size=(2, 16, 2)))
+OPTIMIZER = optax.adam(1e-3)
+
+
+def align(pairs, method, key):
+    captions = np.random.default_rng(1).integers(0, 3, (3, len(pairs.winner)))
+    pairs = diffusion.PreferencePairs(pairs.winner, pairs.loser, *captions)
+    network = nn.ResidualMLP(2, width=4, blocks=1, classes=3, key=jax.random.key(0))
+    model = nn.EDMPreconditioned(network, 1.0)
+    problem = diffusion.AlignmentProblem(
+        model, diffusion.EDM(), pairs, diffusion.Data(), levels=diffusion.LogNormalLevels()
+    )
+    return diffusion.align(problem, method, key=key, steps=2, batch_size=8, optimizer=OPTIMIZER)
+
+
 def run(method, key):
+    if isinstance(method, diffusion.AbstractAlignmentMethod):
+        return align(PAIRS, method, key).losses
     if isinstance(method, diffusion.AbstractDenoisingMethod):
         return train(denoising(), method, key).losses
     return diffusion.sample(PROBLEM, method, key=key, num_samples=3).x
 
 
 def poison(method, key):
+    if isinstance(method, diffusion.AbstractAlignmentMethod):
+        broken = np.full((16, 2), np.nan)
+        return {
+            "winner": lambda: align(diffusion.PreferencePairs(broken, PAIRS.loser), method, key),
+            "loser": lambda: align(diffusion.PreferencePairs(PAIRS.winner, broken), method, key),
+        }
     if isinstance(method, diffusion.AbstractDenoisingMethod):
         broken = np.full((16, 2), np.inf)
         return {"data": lambda: train(diffusion.DenoisingProblem(broken, denoising().network), method, key)}

@@ -139,6 +139,17 @@ def _transport(folder: Path) -> list[str]:
     ]
 
 
+def _perturb(folder: Path) -> list[str]:
+    import jax
+
+    from perturbax import perturb
+
+    caption, key = "a red fox asleep in the snow", jax.random.key(0)
+    wrong = {"fox": ["hen", "cart"], "red": ["blue"], "asleep": ["running"], "snow": ["rain", "dark"]}
+    perturbations = (perturb.WordDrop(0.4), perturb.WordSwap(0.4), perturb.Synonyms(0.7, wrong))
+    return [f"{type(p).__name__}, strength {p.strength}: {p(caption, key=key)}" for p in perturbations]
+
+
 def _interop(folder: Path) -> list[str]:
     import jax
     import numpy as np
@@ -181,6 +192,7 @@ Stop = tuple[str, str, Callable[[Path], list[str]]]
 STOPS: tuple[Stop, ...] = (
     ("data", "real handwritten digits", _data),
     ("stats", "a Gaussian mixture fitted to the digits", _stats),
+    ("perturb", "a caption under three perturbations", _perturb),
     ("core, nn", "a denoiser trained on the digits (kept in the cache)", _core),
     ("diffusion", "two samplers on this denoiser at equal cost", _diffusion),
     ("transport", "a Schrödinger bridge from threes to eights", _transport),

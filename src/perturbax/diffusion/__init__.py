@@ -1,5 +1,14 @@
 """Sample from diffusion models: processes, time grids, guidance, and samplers compiled to one table of coefficients."""
 
+from . import losses as losses
+from ._align import AbstractAlignmentMethod as AbstractAlignmentMethod
+from ._align import Aligned as Aligned
+from ._align import align as align
+from ._captions import AbstractCaptions as AbstractCaptions
+from ._captions import Captioned as Captioned
+from ._captions import Hybrid as Hybrid
+from ._captions import Perturbed as Perturbed
+from ._captions import Prompts as Prompts
 from ._churn import AbstractChurn as AbstractChurn
 from ._churn import Churn as Churn
 from ._churn import Disturbance as Disturbance
@@ -43,6 +52,9 @@ from ._invert import Latent as Latent
 from ._invert import edit as edit
 from ._invert import invert as invert
 from ._invert import sample_latent as sample_latent
+from ._levels import AbstractNoiseLevels as AbstractNoiseLevels
+from ._levels import LogNormalLevels as LogNormalLevels
+from ._levels import UniformTimes as UniformTimes
 from ._method import AbstractInvertible as AbstractInvertible
 from ._method import AbstractPlanned as AbstractPlanned
 from ._method import AbstractPrepared as AbstractPrepared
@@ -70,6 +82,8 @@ from ._prediction import (
 from ._prediction import (
     Velocity as Velocity,
 )
+from ._preference import AlignmentProblem as AlignmentProblem
+from ._preference import PreferencePairs as PreferencePairs
 from ._process import (
     EDM as EDM,
 )
@@ -96,7 +110,9 @@ from ._sample import Sampling as Sampling
 from ._sample import plan as plan
 from ._sample import sample as sample
 from ._saved import SavedDenoiser as SavedDenoiser
+from ._saved import load_adapter as load_adapter
 from ._saved import load_denoiser as load_denoiser
+from ._saved import save_adapter as save_adapter
 from ._saved import save_denoiser as save_denoiser
 from ._stability import Stability as Stability
 from ._stability import stability as stability
@@ -107,9 +123,11 @@ from .adaptive_dpm_solver import AdaptiveDPMSolver as AdaptiveDPMSolver
 from .annealed_langevin import AnnealedLangevin as AnnealedLangevin
 from .bdia import BDIA as BDIA
 from .belm import BELM as BELM
+from .dcpo import DCPO as DCPO
 from .ddim import DDIM as DDIM
 from .ddpm import DDPM as DDPM
 from .denoising_score_matching import DenoisingScoreMatching as DenoisingScoreMatching
+from .diffusion_dpo import DiffusionDPO as DiffusionDPO
 from .dpm_ot import DPMOT as DPMOT
 from .dpm_solver import DPMSolver as DPMSolver
 from .dpm_solver_pp import DPMSolverPP as DPMSolverPP
@@ -120,35 +138,47 @@ from .ghvb import GHVB as GHVB
 from .heavy_ball import HeavyBall as HeavyBall
 from .heavy_ball_pp import HeavyBallPP as HeavyBallPP
 from .heun import Heun as Heun
+from .ipo import IPO as IPO
+from .mapo import MaPO as MaPO
 from .nesterov import Nesterov as Nesterov
 from .pfgmpp import PFGMPP as PFGMPP
 from .plms import PLMS as PLMS
 from .runge_kutta import RungeKutta as RungeKutta
+from .sft import SFT as SFT
 
 __all__ = [
     "BDIA",
     "BELM",
+    "DCPO",
     "DDIM",
     "DDPM",
     "DPMOT",
     "EDICT",
     "EDM",
     "GHVB",
+    "IPO",
     "PFGMPP",
     "PLMS",
+    "SFT",
     "VE",
+    "AbstractAlignmentMethod",
+    "AbstractCaptions",
     "AbstractChurn",
     "AbstractDenoisingMethod",
     "AbstractGrid",
     "AbstractGuidance",
     "AbstractInvertible",
+    "AbstractNoiseLevels",
     "AbstractPlanned",
     "AbstractPrediction",
     "AbstractPrepared",
     "AbstractProcess",
     "AbstractSampler",
     "AdaptiveDPMSolver",
+    "Aligned",
+    "AlignmentProblem",
     "AnnealedLangevin",
+    "Captioned",
     "Churn",
     "ClassifierFree",
     "ClassifierGuidance",
@@ -159,6 +189,7 @@ __all__ = [
     "Data",
     "DenoisingProblem",
     "DenoisingScoreMatching",
+    "DiffusionDPO",
     "Discrete",
     "Disturbance",
     "DynamicThreshold",
@@ -174,16 +205,22 @@ __all__ = [
     "HeavyBallPP",
     "Heun",
     "HeunIncrement",
+    "Hybrid",
     "Inversion",
     "Karras",
     "Latent",
+    "LogNormalLevels",
     "LogSNR",
+    "MaPO",
     "MidpointIncrement",
     "Multistep",
     "Nesterov",
     "Path",
+    "Perturbed",
     "Plan",
     "PoissonFlow",
+    "PreferencePairs",
+    "Prompts",
     "RungeKutta",
     "Samples",
     "Sampling",
@@ -193,17 +230,22 @@ __all__ = [
     "Stability",
     "TimePower",
     "TimeUniform",
+    "UniformTimes",
     "VPCosine",
     "VPLinear",
     "Velocity",
+    "align",
     "edit",
     "fit",
     "ideal_denoiser",
     "invert",
+    "load_adapter",
     "load_denoiser",
+    "losses",
     "plan",
     "sample",
     "sample_latent",
+    "save_adapter",
     "save_denoiser",
     "stability",
 ]
