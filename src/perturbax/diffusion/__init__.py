@@ -3,6 +3,11 @@
 from ._churn import AbstractChurn as AbstractChurn
 from ._churn import Churn as Churn
 from ._churn import Disturbance as Disturbance
+from ._consistency import AbstractConsistency as AbstractConsistency
+from ._consistency import Consistent as Consistent
+from ._consistency import Noiseless as Noiseless
+from ._consistency import Projected as Projected
+from ._consistency import Proximal as Proximal
 from ._corrector import Clip as Clip
 from ._corrector import DynamicThreshold as DynamicThreshold
 from ._denoise import (
@@ -90,6 +95,10 @@ from ._process import (
 from ._process import (
     VPLinear as VPLinear,
 )
+from ._restore import AbstractRestoration as AbstractRestoration
+from ._restore import InverseProblem as InverseProblem
+from ._restore import Restoration as Restoration
+from ._restore import restore as restore
 from ._sample import Samples as Samples
 from ._sample import Sampling as Sampling
 from ._sample import plan as plan
@@ -107,11 +116,14 @@ from .bdia import BDIA as BDIA
 from .belm import BELM as BELM
 from .ddim import DDIM as DDIM
 from .ddpm import DDPM as DDPM
+from .dds import DDS as DDS
 from .denoising_score_matching import DenoisingScoreMatching as DenoisingScoreMatching
 from .dpm_solver import DPMSolver as DPMSolver
 from .dpm_solver_pp import DPMSolverPP as DPMSolverPP
+from .dps import DPS as DPS
 from .edict import EDICT as EDICT
 from .euler import Euler as Euler
+from .exact_posterior import ExactPosterior as ExactPosterior
 from .fixed_point_ddim import FixedPointDDIM as FixedPointDDIM
 from .ghvb import GHVB as GHVB
 from .heavy_ball import HeavyBall as HeavyBall
@@ -119,14 +131,20 @@ from .heavy_ball_pp import HeavyBallPP as HeavyBallPP
 from .heun import Heun as Heun
 from .nesterov import Nesterov as Nesterov
 from .pfgmpp import PFGMPP as PFGMPP
+from .pigdm import PiGDM as PiGDM
 from .plms import PLMS as PLMS
+from .projection import Projection as Projection
+from .renoise import Renoise as Renoise
 from .runge_kutta import RungeKutta as RungeKutta
+from .tikhonov import Tikhonov as Tikhonov
 
 __all__ = [
     "BDIA",
     "BELM",
     "DDIM",
     "DDPM",
+    "DDS",
+    "DPS",
     "EDICT",
     "EDM",
     "GHVB",
@@ -134,6 +152,7 @@ __all__ = [
     "PLMS",
     "VE",
     "AbstractChurn",
+    "AbstractConsistency",
     "AbstractDenoisingMethod",
     "AbstractGrid",
     "AbstractGuidance",
@@ -141,12 +160,14 @@ __all__ = [
     "AbstractPlanned",
     "AbstractPrediction",
     "AbstractProcess",
+    "AbstractRestoration",
     "AbstractSampler",
     "AdaptiveDPMSolver",
     "Churn",
     "ClassifierFree",
     "ClassifierGuidance",
     "Clip",
+    "Consistent",
     "DDIMIncrement",
     "DPMSolver",
     "DPMSolverPP",
@@ -158,6 +179,7 @@ __all__ = [
     "DynamicThreshold",
     "Epsilon",
     "Euler",
+    "ExactPosterior",
     "Explicit",
     "FixedPointDDIM",
     "FixedSinglestep",
@@ -168,6 +190,7 @@ __all__ = [
     "HeavyBallPP",
     "Heun",
     "HeunIncrement",
+    "InverseProblem",
     "Inversion",
     "Karras",
     "Latent",
@@ -175,9 +198,16 @@ __all__ = [
     "MidpointIncrement",
     "Multistep",
     "Nesterov",
+    "Noiseless",
     "Path",
+    "PiGDM",
     "Plan",
     "PoissonFlow",
+    "Projected",
+    "Projection",
+    "Proximal",
+    "Renoise",
+    "Restoration",
     "RungeKutta",
     "Samples",
     "Sampling",
@@ -185,6 +215,7 @@ __all__ = [
     "Score",
     "Singlestep",
     "Stability",
+    "Tikhonov",
     "TimePower",
     "TimeUniform",
     "VPCosine",
@@ -196,6 +227,7 @@ __all__ = [
     "invert",
     "load_denoiser",
     "plan",
+    "restore",
     "sample",
     "sample_latent",
     "save_denoiser",

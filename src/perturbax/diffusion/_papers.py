@@ -122,3 +122,11 @@ STF = Paper(
     arxiv="2302.00670",
     venue="ICLR",
 )
+
+DDS = Paper(
+    title="Decomposed Diffusion Sampler for Accelerating Large-Scale Inverse Problems",
+    authors=("Hyungjin Chung", "Suhyeon Lee", "Jong Chul Ye"),
+    year=2024,
+    arxiv="2303.05754",
+    venue="ICLR",
+)
