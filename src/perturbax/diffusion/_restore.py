@@ -13,6 +13,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from ..core import Method, check_array, check_instance, check_integer, check_key, check_number
@@ -205,7 +206,7 @@ def restore(
     flat = jnp.asarray(np.asarray(x), jnp.float32).reshape(-1, problem.batch, *problem.prior.shape)
     residual = jnp.stack([problem.residual(one) for one in flat])
     residual = residual[0] if samples is None else residual
-    if problem.noise_std == 0.0 and not isinstance(residual, jax.core.Tracer) and float(residual.max()) > 0.1:
+    if problem.noise_std == 0.0 and not isinstance(residual, Tracer) and float(residual.max()) > 0.1:
         warnings.warn(
             f"the measurements are met to {float(residual.max()):.2g} of their norm only: if they are noisy, say so by "
             "noise_std",

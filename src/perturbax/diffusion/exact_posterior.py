@@ -83,7 +83,7 @@ class ExactPosterior(AbstractRestoration):
 def _as_real(rows: np.ndarray) -> np.ndarray:
     flat = rows.reshape(rows.shape[0], -1)
     if np.iscomplexobj(flat):
-        flat = np.concatenate([flat.real, flat.imag], 1)
+        flat = np.concatenate([np.real(flat), np.imag(flat)], 1)
     return flat.astype(np.float64)
 
 

@@ -17,7 +17,8 @@ from ._restore import AbstractRestoration, InverseProblem, Restored
 class Projection(AbstractRestoration):
     """Exact agreement with the measurements at every step; carries their noise into the image.
 
-    **Arguments:** `sampler`: any planned sampler, `Renoise(steps=50)` when `None`; `consistency`: how the projection is computed.
+    **Arguments:** `sampler`: any planned sampler, `Renoise(steps=50)` when `None`; `consistency`: how the projection is
+    computed.
 
     **Returns:** a frozen method for `diffusion.restore`. Works with networks of any framework.
 
