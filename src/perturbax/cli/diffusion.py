@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from . import _fitting, _inverting, _stability
+from . import _fitting, _inverting, _restoring, _stability
 from . import _options as options
 from ._options import check_writable
 
@@ -189,4 +189,5 @@ def compare(
 app.command()(_fitting.fit)
 app.command()(_inverting.invert)
 app.command()(_inverting.edit)
+app.command()(_restoring.restore)
 app.command()(_stability.stability)
