@@ -32,10 +32,11 @@ class ExactPosterior(AbstractRestoration):
 
     Source: Bishop 2006, equations 2.113 to 2.117.
 
-    >>> from perturbax import diffusion
-    >>> mixture = GaussianMixture([1.0], [[0.0, 0.0]], [[[1.0, 0.5], [0.5, 1.0]]])
+    >>> from perturbax import diffusion, stats
+    >>> mixture = stats.GaussianMixture([1.0], [[0.0, 0.0]], [[[1.0, 0.5], [0.5, 1.0]]])
     >>> prior = diffusion.Sampling(lambda x, t: x, diffusion.VPLinear(), shape=(2,))
-    >>> problem = diffusion.InverseProblem(prior, lambda x: x[:1], y=np.array([[1.0]]))
+    >>> problem = diffusion.InverseProblem(prior, lambda x: x[:1], y=[[1.0]])
+    >>> import jax
     >>> diffusion.restore(problem, diffusion.ExactPosterior(mixture), key=jax.random.key(0)).x.round(3).tolist()
     [[1.0, 0.5]]
     """

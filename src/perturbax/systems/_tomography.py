@@ -9,7 +9,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import jax.scipy.ndimage
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from ..core import check_array, check_integer
 from ._imaging import AbstractImaging
@@ -33,12 +33,12 @@ class ParallelBeamCT(AbstractImaging):
     """
 
     size: int = eqx.field(static=True)
-    angles: Float[np.ndarray, " views"]
-    scale: float
+    angles: tuple[float, ...] = eqx.field(static=True)
+    scale: float = eqx.field(static=True)
 
     def __init__(self, size: int, angles: Any, scale: float | None = None):
         self.size = check_integer("size", size, minimum=1)
-        self.angles = np.asarray(check_array("angles", angles, ndim=1), np.float64)
+        self.angles = tuple(np.asarray(check_array("angles", angles, ndim=1), np.float64).tolist())
         self.scale = float(size) if scale is None else float(scale)
 
     @property
