@@ -15,11 +15,13 @@ __all__ = [
     "data",
     "diffusion",
     "interop",
+    "linalg",
     "nn",
     "perturb",
     "report",
     "stats",
     "studies",
+    "systems",
     "transport",
 ]
 

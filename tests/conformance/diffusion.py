@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from perturbax import diffusion, nn
+from perturbax import diffusion, nn, stats
 
 PROCESS = diffusion.VPLinear()
 
@@ -22,6 +22,10 @@ PROBLEM = diffusion.Sampling(predict_noise, PROCESS, shape=(2,))
 
 
 def make(cls):
+    if cls is diffusion.ExactPosterior:
+        return cls(MIXTURE)
+    if cls in (diffusion.DDS, diffusion.Projection):
+        return cls(sampler=diffusion.Renoise(steps=5))
     if cls is diffusion.DCPO:
         return cls(diffusion.Captioned())
     if issubclass(cls, diffusion.AbstractPrepared):
@@ -42,6 +46,14 @@ def train(problem, method, key):
     return diffusion.fit(problem, method, key=key, steps=2, batch_size=8, optimizer=optax.sgd(0.1))
 
 
+MIXTURE = stats.GaussianMixture([1.0], [[0.0, 0.0]], [[0.25, 0.25]])
+
+
+def inverse(y):
+    """One of two coordinates is measured."""
+    return diffusion.InverseProblem(PROBLEM, lambda x: x[:1], y, noise_std=0.1)
+
+
 PAIRS = diffusion.PreferencePairs(*np.random.default_rng(0).normal(size=(2, 16, 2)))
 OPTIMIZER = optax.adam(1e-3)
 
@@ -60,6 +72,8 @@ def align(pairs, method, key):
 def run(method, key):
     if isinstance(method, diffusion.AbstractAlignmentMethod):
         return align(PAIRS, method, key).losses
+    if isinstance(method, diffusion.AbstractRestoration):
+        return diffusion.restore(inverse(np.ones((3, 1))), method, key=key).x
     if isinstance(method, diffusion.AbstractDenoisingMethod):
         return train(denoising(), method, key).losses
     return diffusion.sample(PROBLEM, method, key=key, num_samples=3).x
@@ -72,6 +86,8 @@ def poison(method, key):
             "winner": lambda: align(diffusion.PreferencePairs(broken, PAIRS.loser), method, key),
             "loser": lambda: align(diffusion.PreferencePairs(PAIRS.winner, broken), method, key),
         }
+    if isinstance(method, diffusion.AbstractRestoration):
+        return {"y": lambda: diffusion.restore(inverse(np.full((3, 1), np.nan)), method, key=key)}
     if isinstance(method, diffusion.AbstractDenoisingMethod):
         broken = np.full((16, 2), np.inf)
         return {"data": lambda: train(diffusion.DenoisingProblem(broken, denoising().network), method, key)}

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from . import _aligning, _fitting, _inverting, _stability
+from . import _aligning, _fitting, _inverting, _restoring, _stability
 from . import _options as options
 from ._options import check_writable
 
@@ -195,4 +195,5 @@ app.command()(_fitting.fit)
 app.command()(_aligning.align)
 app.command()(_inverting.invert)
 app.command()(_inverting.edit)
+app.command()(_restoring.restore)
 app.command()(_stability.stability)

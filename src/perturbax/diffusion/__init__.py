@@ -12,6 +12,11 @@ from ._captions import Prompts as Prompts
 from ._churn import AbstractChurn as AbstractChurn
 from ._churn import Churn as Churn
 from ._churn import Disturbance as Disturbance
+from ._consistency import AbstractConsistency as AbstractConsistency
+from ._consistency import Consistent as Consistent
+from ._consistency import Noiseless as Noiseless
+from ._consistency import Projected as Projected
+from ._consistency import Proximal as Proximal
 from ._corrector import Clip as Clip
 from ._corrector import DynamicThreshold as DynamicThreshold
 from ._denoise import (
@@ -105,6 +110,10 @@ from ._process import (
 from ._process import (
     VPLinear as VPLinear,
 )
+from ._restore import AbstractRestoration as AbstractRestoration
+from ._restore import InverseProblem as InverseProblem
+from ._restore import Restoration as Restoration
+from ._restore import restore as restore
 from ._sample import Samples as Samples
 from ._sample import Sampling as Sampling
 from ._sample import plan as plan
@@ -126,13 +135,16 @@ from .belm import BELM as BELM
 from .dcpo import DCPO as DCPO
 from .ddim import DDIM as DDIM
 from .ddpm import DDPM as DDPM
+from .dds import DDS as DDS
 from .denoising_score_matching import DenoisingScoreMatching as DenoisingScoreMatching
 from .diffusion_dpo import DiffusionDPO as DiffusionDPO
 from .dpm_ot import DPMOT as DPMOT
 from .dpm_solver import DPMSolver as DPMSolver
 from .dpm_solver_pp import DPMSolverPP as DPMSolverPP
+from .dps import DPS as DPS
 from .edict import EDICT as EDICT
 from .euler import Euler as Euler
+from .exact_posterior import ExactPosterior as ExactPosterior
 from .fixed_point_ddim import FixedPointDDIM as FixedPointDDIM
 from .ghvb import GHVB as GHVB
 from .heavy_ball import HeavyBall as HeavyBall
@@ -142,9 +154,13 @@ from .ipo import IPO as IPO
 from .mapo import MaPO as MaPO
 from .nesterov import Nesterov as Nesterov
 from .pfgmpp import PFGMPP as PFGMPP
+from .pigdm import PiGDM as PiGDM
 from .plms import PLMS as PLMS
+from .projection import Projection as Projection
+from .renoise import Renoise as Renoise
 from .runge_kutta import RungeKutta as RungeKutta
 from .sft import SFT as SFT
+from .tikhonov import Tikhonov as Tikhonov
 
 __all__ = [
     "BDIA",
@@ -152,7 +168,9 @@ __all__ = [
     "DCPO",
     "DDIM",
     "DDPM",
+    "DDS",
     "DPMOT",
+    "DPS",
     "EDICT",
     "EDM",
     "GHVB",
@@ -164,6 +182,7 @@ __all__ = [
     "AbstractAlignmentMethod",
     "AbstractCaptions",
     "AbstractChurn",
+    "AbstractConsistency",
     "AbstractDenoisingMethod",
     "AbstractGrid",
     "AbstractGuidance",
@@ -173,6 +192,7 @@ __all__ = [
     "AbstractPrediction",
     "AbstractPrepared",
     "AbstractProcess",
+    "AbstractRestoration",
     "AbstractSampler",
     "AdaptiveDPMSolver",
     "Aligned",
@@ -183,6 +203,7 @@ __all__ = [
     "ClassifierFree",
     "ClassifierGuidance",
     "Clip",
+    "Consistent",
     "DDIMIncrement",
     "DPMSolver",
     "DPMSolverPP",
@@ -195,6 +216,7 @@ __all__ = [
     "DynamicThreshold",
     "Epsilon",
     "Euler",
+    "ExactPosterior",
     "Explicit",
     "FixedPointDDIM",
     "FixedSinglestep",
@@ -206,6 +228,7 @@ __all__ = [
     "Heun",
     "HeunIncrement",
     "Hybrid",
+    "InverseProblem",
     "Inversion",
     "Karras",
     "Latent",
@@ -215,12 +238,19 @@ __all__ = [
     "MidpointIncrement",
     "Multistep",
     "Nesterov",
+    "Noiseless",
     "Path",
     "Perturbed",
+    "PiGDM",
     "Plan",
     "PoissonFlow",
     "PreferencePairs",
+    "Projected",
+    "Projection",
     "Prompts",
+    "Proximal",
+    "Renoise",
+    "Restoration",
     "RungeKutta",
     "Samples",
     "Sampling",
@@ -228,6 +258,7 @@ __all__ = [
     "Score",
     "Singlestep",
     "Stability",
+    "Tikhonov",
     "TimePower",
     "TimeUniform",
     "UniformTimes",
@@ -243,6 +274,7 @@ __all__ = [
     "load_denoiser",
     "losses",
     "plan",
+    "restore",
     "sample",
     "sample_latent",
     "save_adapter",

@@ -181,7 +181,7 @@ def sample(
     batch = check_integer("num_samples", num_samples, minimum=1)
     if x_T is None:
         check_drawable(problem.process, start)
-        x_T = _draw_start(key, (batch, *problem.shape), problem.process, start)
+        x_T = draw_start(key, (batch, *problem.shape), problem.process, start)
     else:
         x_T = settle_start(x_T, problem.shape)
         if batch not in (1, x_T.shape[0]):
@@ -295,7 +295,7 @@ def _start_noise(key: Any, shape: tuple[int, ...], std: Any, noise: Callable) ->
     return std * sample_noise(keys, 0, shape, jnp.float32, noise)
 
 
-def _draw_start(key: Any, shape: tuple[int, ...], process: AbstractProcess, start: float) -> Float[Array, "batch ..."]:
+def draw_start(key: Any, shape: tuple[int, ...], process: AbstractProcess, start: float) -> Float[Array, "batch ..."]:
     std = np.float32(process.sigma(start))
     return _start_noise(jax.random.fold_in(key, 0), shape, std, process.noise)
 
