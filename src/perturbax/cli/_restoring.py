@@ -84,7 +84,7 @@ def restore(
         init=None,
         framework=framework,
     )
-    image = task.shape if len(task.shape) > 1 else _square(task.shape[0])
+    image = _image_shape(task.shape)
     world = _operator(operator, image, mask, maps, angles, factor)
     prior = task.problem(0, len(y))
     if image != task.shape:
@@ -158,7 +158,11 @@ def _operator(
     return systems.MRI(measured, None if maps is None else _load("--maps", maps))
 
 
-def _square(size: int) -> tuple[int, int]:
+def _image_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape itself, or for flat pictures that of the square that they fill."""
+    if len(shape) > 1:
+        return shape
+    (size,) = shape
     side = round(size**0.5)
     if side * side != size:
         raise ValueError(f"--shape must be that of an image for restore, got {size}")

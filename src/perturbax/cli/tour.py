@@ -164,7 +164,7 @@ def _systems(folder: Path) -> list[str]:
         return mixture.denoise(x.reshape(-1, 64), process.alpha(t), process.sigma(t)).reshape(x.shape)
 
     prior = diffusion.Sampling(denoise, process, shape=(8, 8), prediction=diffusion.Data())
-    problem = diffusion.InverseProblem(prior, operator, jax.vmap(operator)(truth))
+    problem = diffusion.InverseProblem(prior, operator, jax.vmap(operator)(jax.numpy.asarray(truth)))
 
     def error(method: Any) -> float:
         return float(np.sqrt(np.mean((np.asarray(diffusion.restore(problem, method, key=key).x) - truth) ** 2)))

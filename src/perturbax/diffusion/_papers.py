@@ -179,6 +179,8 @@ IPO = Paper(
     year=2024,
     arxiv="2310.12036",
     venue="AISTATS",
+)
+
 DDS = Paper(
     title="Decomposed Diffusion Sampler for Accelerating Large-Scale Inverse Problems",
     authors=("Hyungjin Chung", "Suhyeon Lee", "Jong Chul Ye"),

@@ -162,7 +162,8 @@ def plot(table: "pd.DataFrame") -> Any:
     first = select(table, problem="MRI", noise=0.02).sort_values("seed").iloc[0]
     shown = ("truth", "pseudo-inverse", "DPS 0.3", "projection", "DDS 50", "oracle")
     figure = Figure(figsize=(12, 4.6), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=(1, 1.25))
+    parts: Any = figure.subfigures(1, 2, width_ratios=(1, 1.25))
+    left, right = parts
     for axes, name in zip(left.subplots(len(shown), 1), shown, strict=True):
         x = first[name if name == "truth" else f"x {name}"]
         axes.imshow(np.hstack(list(x)), cmap="gray_r", vmin=-1, vmax=1)

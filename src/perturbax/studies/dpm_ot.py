@@ -108,10 +108,10 @@ def _grid(trial: Trial, key: Any) -> dict[str, Any]:
         langevin = diffusion.AnnealedLangevin(steps=steps, each=steps // 2, grid=diffusion.LogSNR(final="eps"))
         methods = {
             **samplers,
-            "DPM-OT": diffusion.DPMOT(found, START, inner),
-            "DPM-OT 2M++": diffusion.DPMOT(found, START, samplers["2M++"]),
-            "DPM-OT Langevin": diffusion.DPMOT(found, START, langevin),
-            "random latents": diffusion.DPMOT(at_random, START, inner),
+            "DPM-OT": diffusion.DPMOT(map=found, start_time=START, inner=inner),
+            "DPM-OT 2M++": diffusion.DPMOT(map=found, start_time=START, inner=samplers["2M++"]),
+            "DPM-OT Langevin": diffusion.DPMOT(map=found, start_time=START, inner=langevin),
+            "random latents": diffusion.DPMOT(map=at_random, start_time=START, inner=inner),
         }
         for name, method in methods.items():
             drawn = _draw(problem, method, draw_key, count)
@@ -155,7 +155,7 @@ def _digits(trial: Trial, key: Any) -> dict[str, Any]:
     found = transport.semidiscrete(transport.SemiDiscrete(latents), method, key=fit_key, progress=False)
     record: dict[str, Any] = {"mass_error": found.mass_error, "floor": found.floor, "empty": found.empty_cells.size}
     samplers = _samplers(5)
-    methods = {**samplers, "DPM-OT": diffusion.DPMOT(found, START, samplers["DDIM logSNR"])}
+    methods = {**samplers, "DPM-OT": diffusion.DPMOT(map=found, start_time=START, inner=samplers["DDIM logSNR"])}
     for name, sampler in methods.items():
         drawn = _draw(problem, sampler, draw_key, count)
         record[f"off {name} 5"] = float(np.mean(_far_from_components(mixture, drawn)))
