@@ -162,7 +162,7 @@ def _image_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     """The shape itself, or for flat pictures that of the square that they fill."""
     if len(shape) > 1:
         return shape
-    (size,) = shape
+    size = shape[0] if shape else 0
     side = round(size**0.5)
     if side * side != size:
         raise ValueError(f"--shape must be that of an image for restore, got {size}")
