@@ -19,6 +19,7 @@ from ._denoise import Denoiser, Row, conversion_row
 from ._door import all_finite
 from ._prediction import AbstractPrediction, prediction_named
 from ._process import AbstractProcess
+from ._remember import frozen, remembered
 from ._trace import Combination, Tracer, allocate
 
 
@@ -31,7 +32,7 @@ class Plan(eqx.Module):
     `registers` means that the value is not needed again.
 
     `evaluations` is the exact number of network evaluations, `registers` the number of states kept in memory. The
-    arrays are NumPy float64 on the host; nothing here depends on the network.
+    arrays are NumPy float64 on the host, read-only; nothing here depends on the network.
     """
 
     times: Float[np.ndarray, " stages"]
@@ -99,6 +100,7 @@ class Plan(eqx.Module):
         pairs += [(f"({_in_words(mix)})", slot) for mix, slot in zip(self.kept_mix[k], self.kept_slot[k], strict=True)]
         return [(what, int(slot)) for what, slot in pairs if slot < self.registers]
 
+    @remembered
     def rows(self, prediction: AbstractPrediction, through: tuple[str, ...] = ("direct",)) -> Row:
         """The columns that a denoiser reads, for a network of the given prediction type.
 
@@ -121,7 +123,7 @@ class Plan(eqx.Module):
                 f"alpha {self.alphas[k]:.6g}, sigma {self.sigmas[k]:.6g}); start a little later or use another network "
                 "output"
             )
-        return rows
+        return frozen(rows)
 
     def stepper(self, prediction: AbstractPrediction | str, corrector: Callable | None = None) -> "Stepper":
         """The plan as an object that is stepped from outside, for a network that someone else calls.
@@ -153,7 +155,7 @@ def build_plan(tracer: Tracer, results: Sequence[Combination], process: Abstract
             "where alpha or sigma is 0; start a little later or use a method in the data prediction"
         )
     times = np.array([stage.node.time for stage in stages], dtype=np.float64)
-    return Plan(
+    plan = Plan(
         times=times,
         model_times=np.asarray(process.model_time(times), dtype=np.float64),
         alphas=np.array([stage.node.alpha for stage in stages], dtype=np.float64),
@@ -166,6 +168,7 @@ def build_plan(tracer: Tracer, results: Sequence[Combination], process: Abstract
         start_time=np.float64(start_time),
         prior_std=np.float64(process.sigma(start_time)),
     )
+    return frozen(plan)
 
 
 class Execution(eqx.Module):

@@ -291,13 +291,14 @@ def _run_unplanned(problem: Sampling, method: AbstractSampler, x_T: Any, start: 
 
 @eqx.filter_jit
 def _start_noise(key: Any, shape: tuple[int, ...], std: Any, noise: Callable) -> Float[Array, "batch ..."]:
-    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(shape[0]))
+    start = jax.random.fold_in(key, 0)
+    keys = jax.vmap(lambda i: jax.random.fold_in(start, i))(jnp.arange(shape[0]))
     return std * sample_noise(keys, 0, shape, jnp.float32, noise)
 
 
 def draw_start(key: Any, shape: tuple[int, ...], process: AbstractProcess, start: float) -> Float[Array, "batch ..."]:
     std = np.float32(process.sigma(start))
-    return _start_noise(jax.random.fold_in(key, 0), shape, std, process.noise)
+    return _start_noise(key, shape, std, process.noise)
 
 
 @eqx.filter_jit
