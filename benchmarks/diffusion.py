@@ -19,8 +19,7 @@ import torch
 
 import _diffusion_peers as peers
 from perturbax import core, data, diffusion
-from perturbax.diffusion._plan import sample_noise
-from perturbax.diffusion._sample import _path_keys
+from perturbax.diffusion._noise import path_keys, path_noise
 
 REPEATS = 101
 NFE = 20
@@ -178,8 +177,8 @@ def compare(case: Case) -> tuple[float, list[Seconds]]:
     x_T = (case.process.prior_std * RNG.standard_normal((BATCH, DIMS))).astype(np.float32)
     plan = diffusion.plan(case.method, case.process)
     # For the comparison the peers are handed the noise that `sample` draws from the key; timed, they draw their own.
-    keys, stages = _path_keys(KEY, BATCH), range(1, plan.evaluations + 1) if plan.stochastic else ()
-    noises = [torch.tensor(np.asarray(sample_noise(keys, k, x_T.shape, jnp.float32))) for k in stages]
+    keys, stages = path_keys(KEY, 0, BATCH), range(1, plan.evaluations + 1) if plan.stochastic else ()
+    noises = [torch.tensor(np.asarray(path_noise(keys, k, x_T.shape))) for k in stages]
     x, x_torch = jnp.asarray(x_T), torch.tensor(x_T)
     with torch.inference_mode():
         theirs = case.peer(mixture(torch), x_torch, noises).numpy()

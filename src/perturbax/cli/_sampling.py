@@ -91,7 +91,8 @@ def draw(
                     samples = diffusion.sample(
                         task.problem(first, here),
                         sampler,
-                        key=jax.random.fold_in(jax.random.fold_in(key, 1), index),
+                        key=jax.random.fold_in(key, 1),
+                        offset=first,
                         x_T=task.starts(jax.random.fold_in(key, 0), first, here),
                     )
                     spent = int(samples.stats["evaluations"])

@@ -73,7 +73,7 @@ def sample(
     """Draw samples and write them to an .npz file with `x`, the conditions, the evaluations spent, and the settings.
 
     A run that is interrupted keeps its finished batches in OUT.partial. Sample i depends on the seed and on i; with a
-    method that adds noise or chooses its steps, also on --batch.
+    method that chooses its steps, which a batch shares, also on --batch.
     """
     from perturbax.core import enable_compilation_cache
 

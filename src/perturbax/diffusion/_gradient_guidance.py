@@ -16,8 +16,8 @@ from ..core import Result
 from ._denoise import Denoiser, as_values, conversion_row
 from ._door import settle_start, spread_condition
 from ._grid import AbstractGrid
+from ._noise import start_noise
 from ._restore import InverseProblem, Restored
-from ._sample import draw_start
 from ._trace import Node
 
 # (x, denoise, s, t) -> (data prediction, what is added to the state at t)
@@ -31,7 +31,8 @@ def run_guided(
     prior, process = problem.prior, problem.prior.process
     times = grid.times(process, steps - grid.denoises, prior.start)
     if x_T is None:
-        x_T = draw_start(key, (problem.batch, *prior.shape), process, float(times[0]))
+        std = np.float32(process.sigma(float(times[0])))
+        x_T = start_noise(key, np.uint32(0), (problem.batch, *prior.shape), std, process.noise)
     x_T = settle_start(x_T, prior.shape)
     if not isinstance(x_T, jax.Array):
         raise TypeError(

@@ -17,6 +17,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ._denoise import Denoiser, Row, conversion_row
 from ._door import all_finite
+from ._noise import path_noise
 from ._prediction import AbstractPrediction, prediction_named
 from ._process import AbstractProcess
 from ._remember import frozen, remembered
@@ -181,13 +182,6 @@ class Execution(eqx.Module):
     previews: Any = None
 
 
-def sample_noise(
-    keys: Any, index: Any, shape: tuple[int, ...], dtype: Any, noise: Callable = jax.random.normal
-) -> Float[Array, "batch ..."]:
-    """Noise from one key per sample: a sample's noise does not depend on its neighbours."""
-    return jax.vmap(lambda key: noise(jax.random.fold_in(key, index), shape[1:], dtype))(keys)
-
-
 @eqx.filter_jit
 def run_scanned(
     plan: Plan,
@@ -213,7 +207,11 @@ def run_scanned(
 
     def combine(mix: Array, draw: Array, registers: tuple[Array, ...], index: Any) -> Array:
         state = mixed(mix, registers)
-        return state if keys is None else state + draw * sample_noise(keys, index, shape, dtype)
+        if keys is None:
+            return state
+        # A branch, because many stages draw nothing, and because XLA would generate the noise again for every use of
+        # the state that it fuses with it.
+        return jax.lax.cond(draw != 0, lambda: state + draw * path_noise(keys, index, shape, dtype), lambda: state)
 
     def stage(registers: tuple[Array, ...], columns: Any):
         index, row, mix, draw, kept_mix, state_slot, output_slot, noise_slot, kept_slot = columns
