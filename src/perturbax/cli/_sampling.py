@@ -132,6 +132,7 @@ def _settings(task: Task, sampler: Any, count: int, size: int, seed: int) -> dic
         "threshold": None if task.corrector is None else describe(task.corrector),
         "start": task.start,
         "init": digest(task.init),
+        "map": None if task.latents is None else digest(task.latents.heights),
         "framework": task.framework,
         "num_samples": count,
         "batch": size,

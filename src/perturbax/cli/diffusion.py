@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from . import _fitting, _inverting, _stability
+from . import _aligning, _fitting, _inverting, _restoring, _stability
 from . import _options as options
 from ._options import check_writable
 
@@ -55,6 +55,10 @@ def sample(
     start: Annotated[float | None, typer.Option(help="Time to start from, for --init; the largest by default.")] = None,
     init: Annotated[
         Path | None, typer.Option(help="Image to image: an .npy file of pictures that are noised up to --start.")
+    ] = None,
+    latents: Annotated[
+        Path | None,
+        typer.Option("--map", help="Start from latents: a map of `perturbax transport semidiscrete`, with --start."),
     ] = None,
     out: Annotated[Path, typer.Option(help="The .npz file to write.")] = Path("samples.npz"),
     png: Annotated[Path | None, typer.Option(help="Also write the samples as one picture.")] = None,
@@ -115,6 +119,7 @@ def sample(
         start=start,
         init=init,
         framework=framework,
+        latents=latents,
     )
     if png is not None:
         from ._pictures import tile_shape
@@ -187,6 +192,8 @@ def compare(
 
 
 app.command()(_fitting.fit)
+app.command()(_aligning.align)
 app.command()(_inverting.invert)
 app.command()(_inverting.edit)
+app.command()(_restoring.restore)
 app.command()(_stability.stability)

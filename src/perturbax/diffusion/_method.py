@@ -151,6 +151,17 @@ class AbstractUnplanned(AbstractSampler):
         """Integrate from `start` to the end of the process, inside `jit`."""
 
 
+class AbstractPrepared(AbstractSampler):
+    """A sampler that makes a late state out of noise by itself, and leaves the rest of the way to another one."""
+
+    start_time: eqx.AbstractVar[float]
+    inner: eqx.AbstractVar[AbstractPlanned]
+
+    @abc.abstractmethod
+    def prepare(self, noise: Any) -> Any:
+        """The state at `start_time` from standard normal noise of shape `(batch, *shape)`, of any framework."""
+
+
 def posterior_std(s: Node, t: Node) -> float:
     """Standard deviation of `x_t` given `x_s` and `x_0`, for `t` nearer to the data than `s`.
 

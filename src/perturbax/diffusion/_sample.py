@@ -13,7 +13,7 @@ from ..core import Result, check_instance, check_integer, check_key, check_numbe
 from ..interop import like
 from ._denoise import AbstractGuidance, ClassifierFree, ClassifierGuidance, Denoiser, as_values
 from ._door import check_callable, check_drawable, place, settle_shape, settle_start, spread_condition
-from ._method import AbstractPlanned, AbstractSampler, AbstractUnplanned
+from ._method import AbstractPlanned, AbstractPrepared, AbstractSampler, AbstractUnplanned
 from ._noise import path_keys, path_noise, start_noise
 from ._plan import Plan, run_eager, run_scanned
 from ._prediction import AbstractPrediction, Epsilon
@@ -170,6 +170,8 @@ def sample(
     """
     check_instance("problem", problem, Sampling, "a diffusion.Sampling problem")
     check_instance("method", method, AbstractSampler, "a sampler such as DPMSolverPP()")
+    if isinstance(method, AbstractPrepared):
+        return _sample_prepared(problem, method, key, num_samples, offset, x_T, trajectory, callback, sharding, throw)
     compiled = method.plan(problem.process, problem.start) if isinstance(method, AbstractPlanned) else None
     start = _start_time(problem) if compiled is None else compiled.start_time
     if key is not None:
@@ -201,6 +203,45 @@ def sample(
     if throw:
         raise_if_failed(samples.result, f"{type(method).__name__}{where}")
     return samples
+
+
+def _sample_prepared(
+    problem: Sampling,
+    method: AbstractPrepared,
+    key: Any,
+    num_samples: int,
+    offset: int,
+    x_T: Any,
+    trajectory: bool,
+    callback: Callable | None,
+    sharding: Any,
+    throw: bool,
+) -> Samples:
+    """Draw or take standard normal noise, let the method prepare its state, and sample on from there."""
+    if problem.start is not None:
+        raise ValueError(f"start must be left out of the problem: {type(method).__name__} has a start_time of its own")
+    if x_T is None:
+        batch = check_integer("num_samples", num_samples, minimum=1)
+        if key is None:
+            raise ValueError("key is needed to draw the start x_T: pass key=jax.random.key(0)")
+        first = np.uint32(check_integer("offset", offset, minimum=0, maximum=2**31))
+        x_T = start_noise(check_key("key", key), first, (batch, *problem.shape), np.float32(1.0), jax.random.normal)
+    else:
+        x_T = settle_start(x_T, problem.shape)
+        if num_samples not in (1, x_T.shape[0]):
+            raise ValueError(f"num_samples must be left out when x_T is given: x_T has {x_T.shape[0]}")
+    late = eqx.tree_at(lambda p: p.start, problem, method.start_time, is_leaf=lambda leaf: leaf is None)
+    return sample(
+        late,
+        method.inner,
+        key=key,
+        offset=offset,
+        x_T=method.prepare(x_T),
+        trajectory=trajectory,
+        callback=callback,
+        sharding=sharding,
+        throw=throw,
+    )
 
 
 def _start_time(problem: Sampling) -> float:
