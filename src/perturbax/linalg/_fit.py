@@ -126,7 +126,8 @@ def fit(
     network = getattr(method, "network", None)
     if network is None:
         raise ValueError(f"method must have a network to train, such as DCDM(network), got {type(method).__name__}")
-    data = RitzMixtures() if data is None else check_instance("data", data, RitzMixtures, "a RitzMixtures")
+    data = RitzMixtures() if data is None else data
+    check_instance("data", data, RitzMixtures, "a linalg.RitzMixtures")
     operator = as_operator(operator)
     draw_key, fit_key = jax.random.split(check_key("key", key))
     vectors = data.draw(operator, key=draw_key)
@@ -167,4 +168,3 @@ def direction_loss(model: Trained, batch: Float[Array, "batch ..."], key: Any = 
         return jnp.sum(jnp.square(b - alpha * image))
 
     return jnp.mean(jax.vmap(one)(batch))
-

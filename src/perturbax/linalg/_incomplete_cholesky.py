@@ -79,7 +79,7 @@ def incomplete_cholesky(matrix: scipy.sparse.csr_array) -> scipy.sparse.csr_arra
     on_diagonal = row == column
     diagonal_of = np.flatnonzero(on_diagonal)
     first, second, target = _products(lower, row, place, size)
-    values = np.where(on_diagonal, 1.0, 0.0)
+    values, pivots = np.where(on_diagonal, 1.0, 0.0), np.ones(size)
     # Chains of dependence are no longer than the rows; ever the same values end the loop long before.
     for _ in range(2 * size + 2):
         left = lower.data - np.bincount(target, values[first] * values[second], minlength=row.size)
@@ -90,7 +90,7 @@ def incomplete_cholesky(matrix: scipy.sparse.csr_array) -> scipy.sparse.csr_arra
         values = new
         if change <= 1e-15 * np.abs(new).max():
             break
-    if not (pivots > 0.0).all() or not np.isfinite(values).all():
+    if pivots.min() <= 0.0 or not np.isfinite(values).all():
         bad = int(np.argmin(np.where(np.isfinite(pivots), pivots, -np.inf)))
         raise ValueError(
             f"operator must have positive pivots for IncompleteCholesky, got {pivots[bad]:.3g} in row {bad}: it is not "

@@ -30,9 +30,7 @@ def identity(r: Array) -> Array:
     return r
 
 
-def conjugate_gradients(
-    system: SettledSystem, inverse: Callable[[Array], Array], tol: Any, max_steps: int
-) -> Outcome:
+def conjugate_gradients(system: SettledSystem, inverse: Callable[[Array], Array], tol: Any, max_steps: int) -> Outcome:
     """Preconditioned conjugate gradients with a residual history.
 
     With `z = M^-1 r` and `p = z`:

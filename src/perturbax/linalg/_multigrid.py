@@ -9,6 +9,7 @@ which is symmetric, and exact on the coarsest grid.
 
 from typing import Any
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import scipy.sparse
@@ -18,7 +19,7 @@ from ..core import check_integer
 from ._operator import AbstractOperator, greedy_colours
 from ._preconditioner import AbstractInverse, AbstractPreconditioner, Sweep, sweep_of
 from ._problem import settle_arrays
-from ._sparse import Sparse
+from ._sparse import SideBySide, Sparse, side_by_side
 
 
 class AMG(AbstractPreconditioner):
@@ -28,8 +29,8 @@ class AMG(AbstractPreconditioner):
 
     **Raises:** `ValueError` when `max_coarse` is smaller than 1; in use `ModuleNotFoundError` without PyAMG.
 
-    Source: Vanek, Mandel & Brezina 1996, Algebraic multigrid by smoothed aggregation; Bell, Olson, Schroder & Southworth
-    2023, PyAMG.
+    Source: Vanek, Mandel & Brezina 1996, Algebraic multigrid by smoothed aggregation; Bell, Olson, Schroder &
+    Southworth 2023, PyAMG.
 
     >>> AMG(max_coarse=10).symmetric
     True
@@ -50,24 +51,11 @@ class AMG(AbstractPreconditioner):
         return settle_arrays(_Cycle(tuple(made), coarse, np.flatnonzero(inside)))
 
 
-class _Level(AbstractInverse):
+class _Level(eqx.Module):
     operator: Sparse
     sweep: Sweep
-    prolongation: Any
-    restriction: Any
-
-    def __call__(self, r: Array) -> Array:
-        return self.sweep.forward(r)
-
-
-class _Rectangle(AbstractInverse):
-    """A sparse map between grids, rows side by side."""
-
-    entries: Any
-    columns: Any
-
-    def __call__(self, r: Array) -> Array:
-        return jnp.sum(self.entries * r.at[self.columns].get(mode="promise_in_bounds"), 1)
+    prolongation: SideBySide
+    restriction: SideBySide
 
 
 class _Cycle(AbstractInverse):
@@ -95,18 +83,7 @@ def _level(level: Any) -> _Level:
     couplings = operator.couplings()
     places = greedy_colours(couplings)
     sweep = sweep_of(couplings, places, jnp.asarray(matrix.diagonal().astype(np.dtype(jnp.result_type(float)))), 1.0)
-    return _Level(operator, sweep, _rectangle(level.P), _rectangle(level.R))
-
-
-def _rectangle(matrix: Any) -> _Rectangle:
-    csr = scipy.sparse.csr_array(matrix)
-    counts = np.diff(csr.indptr)
-    width = max(1, int(counts.max(initial=0)))
-    entries, columns = np.zeros((csr.shape[0], width)), np.zeros((csr.shape[0], width), np.int32)
-    row = np.repeat(np.arange(csr.shape[0]), counts)
-    place = np.arange(csr.nnz) - csr.indptr[row]
-    entries[row, place], columns[row, place] = csr.data, csr.indices
-    return _Rectangle(entries, columns)
+    return _Level(operator, sweep, side_by_side(level.P), side_by_side(level.R))
 
 
 def _hierarchy(matrix: Any, max_coarse: int) -> list[Any]:

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import lineax
 import numpy as np
 import scipy.sparse
+from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int
 
 from ..core import check_array, check_integer
@@ -77,15 +78,16 @@ class MatrixFree(AbstractOperator):
 
     function: Callable[[Any], Any]
     shape: tuple[int, ...]
-    diagonal_entries: Any = None
+    diagonal_entries: Any
 
-    def __check_init__(self):
-        if not callable(self.function):
-            raise TypeError(f"function must be callable as function(x), got {type(self.function).__name__}")
-        for size in self.shape:
-            check_integer("shape", size, minimum=1)
-        if self.diagonal_entries is not None:
-            check_array("diagonal_entries", self.diagonal_entries, shape=self.shape)
+    def __init__(self, function: Callable[[Any], Any], shape: tuple[int, ...], diagonal_entries: Any = None):
+        if not callable(function):
+            raise TypeError(f"function must be callable as function(x), got {type(function).__name__}")
+        self.function = function
+        self.shape = tuple(check_integer("shape", size, minimum=1) for size in shape)
+        self.diagonal_entries = diagonal_entries
+        if diagonal_entries is not None:
+            self.diagonal_entries = check_array("diagonal_entries", diagonal_entries, shape=self.shape)
 
     def __call__(self, x: Array) -> Array:
         return self.function(x)
@@ -111,23 +113,19 @@ class LineaxOperator(AbstractOperator):
     """
 
     operator: lineax.AbstractLinearOperator
+    shape: tuple[int, ...]
 
-    def __check_init__(self):
-        ends = self.operator.in_structure(), self.operator.out_structure()
+    def __init__(self, operator: lineax.AbstractLinearOperator):
+        ends = operator.in_structure(), operator.out_structure()
         if not all(isinstance(end, jax.ShapeDtypeStruct) for end in ends) or ends[0].shape != ends[1].shape:
             raise ValueError(f"operator must map arrays of one shape to that shape, got {ends[0]} to {ends[1]}")
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.operator.in_structure().shape
+        self.operator, self.shape = operator, ends[0].shape
 
     @property
     def symmetric(self) -> bool | None:
         if lineax.is_symmetric(self.operator):
             return True
-        if isinstance(self.operator, lineax.MatrixLinearOperator) and not isinstance(
-            self.operator.matrix, jax.core.Tracer
-        ):
+        if isinstance(self.operator, lineax.MatrixLinearOperator) and not isinstance(self.operator.matrix, Tracer):
             matrix = np.asarray(self.operator.matrix)
             return is_symmetric(matrix)
         return None
@@ -143,6 +141,44 @@ class LineaxOperator(AbstractOperator):
         matrix = np.array(self.operator.as_matrix(), np.float64)
         np.fill_diagonal(matrix, 0.0)
         return scipy.sparse.csr_array(matrix)
+
+
+class Dense(AbstractOperator):
+    """A square matrix, of flat vectors.
+
+    **Arguments:** `entries`: real, shape `(n, n)`.
+
+    **Raises:** `TypeError`, `ValueError` when it is not square, real or finite.
+
+    >>> Dense(np.array([[1.0, 2.0], [2.0, 1.0]]))(jnp.ones(2)).tolist()
+    [3.0, 3.0]
+    """
+
+    entries: Any
+    shape: tuple[int, ...]
+
+    def __init__(self, entries: Any):
+        self.entries = check_array("operator", entries, ndim=2)
+        rows, columns = self.entries.shape
+        if rows != columns:
+            raise ValueError(f"operator must be square, got shape {(rows, columns)}")
+        self.shape = (rows,)
+
+    @property
+    def symmetric(self) -> bool | None:
+        return None if isinstance(self.entries, Tracer) else is_symmetric(np.asarray(self.entries))
+
+    def __call__(self, x: Array) -> Array:
+        return self.entries @ x
+
+    def diagonal(self) -> Array:
+        diagonal = jnp.diagonal(self.entries)
+        return jnp.where(diagonal == 0.0, 1.0, diagonal)
+
+    def couplings(self) -> scipy.sparse.csr_array:
+        entries = np.array(self.entries, np.float64)
+        np.fill_diagonal(entries, 0.0)
+        return scipy.sparse.csr_array(entries)
 
 
 def is_symmetric(matrix: Any) -> bool:

@@ -61,7 +61,9 @@ HUTCH_PP = Paper(
 )
 
 LANCZOS = Paper(
-    title="An Iteration Method for the Solution of the Eigenvalue Problem of Linear Differential and Integral Operators",
+    title=(
+        "An Iteration Method for the Solution of the Eigenvalue Problem of Linear Differential and Integral Operators"
+    ),
     authors=("Cornelius Lanczos",),
     year=1950,
     doi="10.6028/jres.045.026",
@@ -75,7 +77,9 @@ LANCZOS_QUADRATURE = Paper(
 )
 
 RANDOMIZED_SVD = Paper(
-    title="Finding Structure with Randomness: Probabilistic Algorithms for Constructing Approximate Matrix Decompositions",
+    title=(
+        "Finding Structure with Randomness: Probabilistic Algorithms for Constructing Approximate Matrix Decompositions"
+    ),
     authors=("Nathan Halko", "Per-Gunnar Martinsson", "Joel A. Tropp"),
     year=2011,
     arxiv="0909.4061",

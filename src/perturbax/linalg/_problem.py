@@ -8,10 +8,11 @@ import jax.numpy as jnp
 import lineax
 import numpy as np
 import scipy.sparse
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from ..core import check_array
-from ._operator import AbstractOperator, LineaxOperator
+from ._operator import AbstractOperator, Dense, LineaxOperator
 from ._sparse import Sparse
 
 # By how much b may leave the range of a singular operator, relative to its norm: the rounding of float32 data.
@@ -95,8 +96,7 @@ def as_operator(value: Any) -> AbstractOperator:
     if scipy.sparse.issparse(value):
         return Sparse(value)
     if isinstance(value, jax.Array | np.ndarray):
-        matrix = check_array("operator", value, ndim=2)
-        return LineaxOperator(lineax.MatrixLinearOperator(jnp.asarray(cast(matrix, matrix.dtype))))
+        return Dense(value)
     raise TypeError(
         "operator must be an operator of perturbax.linalg or Lineax, a sparse matrix of SciPy or an array, "
         f"got {type(value).__name__}"
@@ -136,7 +136,7 @@ def _orthonormal(vectors: Any) -> np.ndarray:
 
 
 def _check_consistent(b: Array, inside: Array, system: SettledSystem) -> None:
-    if isinstance(inside, jax.core.Tracer) or (system.active is None and not system.basis.shape[0]):
+    if isinstance(inside, Tracer) or (system.active is None and not system.basis.shape[0]):
         return
     outside, norm = float(jnp.linalg.norm(b - inside)), float(jnp.linalg.norm(b))
     if outside > _CONSISTENT * norm:

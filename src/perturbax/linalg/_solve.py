@@ -7,6 +7,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float, Int
 
 from ..core import Method, check_instance, check_integer, check_number, precision, raise_if_failed
@@ -33,14 +34,12 @@ class LinearSolution(eqx.Module):
 
 
 class AbstractLinearSolver(Method):
-    """A method of `linalg.solve`."""
-
-    tol: eqx.AbstractVar[float]
-    max_steps: eqx.AbstractVar[int]
+    """A method of `linalg.solve`. Its fields `tol` and `max_steps` say when it stops."""
 
     def __check_init__(self):
-        check_number("tol", self.tol, minimum=0.0, exclusive=True)
-        check_integer("max_steps", self.max_steps, minimum=1)
+        method: Any = self
+        check_number("tol", method.tol, minimum=0.0, exclusive=True)
+        check_integer("max_steps", method.max_steps, minimum=1)
 
     @property
     def needs_symmetric(self) -> bool:
@@ -83,7 +82,7 @@ def solve(system: LinearSystem, method: AbstractLinearSolver, *, throw: bool = T
     check_instance("method", method, AbstractLinearSolver, "a method such as CG()")
     if method.needs_symmetric and system.operator.symmetric is False:
         raise ValueError(f"operator must be symmetric for {type(method).__name__}")
-    if isinstance(system.b, jax.core.Tracer):
+    if isinstance(system.b, Tracer):
         return _solve(system, method, throw)
     with precision("float64" if system.b.dtype == np.float64 else "float32"):
         return _solve(system, method, throw)
@@ -96,7 +95,7 @@ def _solve(system: LinearSystem, method: AbstractLinearSolver, throw: bool) -> L
     middle = time.perf_counter()
     outcome = method.iterate(settled, prepared)
     stats = {**stats, **outcome.stats}
-    if not isinstance(outcome.x, jax.core.Tracer):
+    if not isinstance(outcome.x, Tracer):
         jax.block_until_ready(outcome.x)
         stats |= {"setup_seconds": middle - start, "seconds": time.perf_counter() - middle}
         reached = float(outcome.residual_norms[int(outcome.iterations)])
@@ -104,4 +103,3 @@ def _solve(system: LinearSystem, method: AbstractLinearSolver, throw: bool) -> L
         if throw:
             raise_if_failed(outcome.result, context)
     return LinearSolution(outcome.x, outcome.residual_norms, outcome.iterations, outcome.result, stats)
-

@@ -1,21 +1,63 @@
 """Sparse matrices of a user, on the device.
 
-Rows are stored side by side with a common number of entries (the ELLPACK format), so that `A x` is a gather and a sum;
-what does not fit, in the few rows that are much longer than the mean, is a list of entries (Bell & Garland 2009, "HYB").
+Rows are stored side by side with a common number of entries (the ELLPACK format), so that `A x` is a gather and a sum.
+What does not fit, in the few rows that are much longer than the mean, is a list of entries (Bell & Garland 2009, HYB).
 """
 
 import os
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import scipy.io
 import scipy.sparse
-from jaxtyping import Array, Bool
+from jaxtyping import Array, Bool, Float
 
 from ..core import check_array
 from ._operator import AbstractOperator, is_symmetric
+
+
+class SideBySide(eqx.Module):
+    """A sparse matrix, also rectangular, with the entries of its rows side by side and the rest of long rows apart."""
+
+    entries: Any
+    columns: Any
+    long_rows: Any
+    long_columns: Any
+    long_entries: Any
+
+    def __call__(self, x: Float[Array, " columns"]) -> Float[Array, " rows"]:
+        y = jnp.sum(self.entries * x.at[self.columns].get(mode="promise_in_bounds"), 1)
+        if self.long_rows.size:
+            y = y.at[self.long_rows].add(self.long_entries * x[self.long_columns])
+        return y
+
+    def listed(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Rows, columns and entries on the host, with zeros among them."""
+        entries, columns = np.asarray(self.entries, np.float64), np.asarray(self.columns)
+        rows = np.broadcast_to(np.arange(len(columns))[:, None], columns.shape)
+        return (
+            np.concatenate([rows.reshape(-1), np.asarray(self.long_rows)]),
+            np.concatenate([columns.reshape(-1), np.asarray(self.long_columns)]),
+            np.concatenate([entries.reshape(-1), np.asarray(self.long_entries, np.float64)]),
+        )
+
+
+def side_by_side(matrix: Any) -> SideBySide:
+    """Rows longer than about twice the mean are cut."""
+    csr = scipy.sparse.csr_array(matrix)
+    counts = np.diff(csr.indptr)
+    width = max(1, int(min(counts.max(initial=0), 2 * np.ceil(counts.mean()) + 8)))
+    row = np.repeat(np.arange(csr.shape[0]), counts)
+    place = np.arange(csr.nnz) - csr.indptr[row]
+    short = place < width
+    entries, columns = np.zeros((csr.shape[0], width)), np.zeros((csr.shape[0], width), np.int32)
+    entries[row[short], place[short]] = csr.data[short]
+    columns[row[short], place[short]] = csr.indices[short]
+    rest = (row[~short].astype(np.int32), csr.indices[~short].astype(np.int32), csr.data[~short].astype(np.float64))
+    return SideBySide(entries, columns, *rest)
 
 
 class Sparse(AbstractOperator):
@@ -35,11 +77,7 @@ class Sparse(AbstractOperator):
     [2.0, -1.0]
     """
 
-    entries: Array
-    columns: Array
-    long_rows: Array
-    long_columns: Array
-    long_entries: Array
+    rows: SideBySide
     inside: Any
     shape: tuple[int, ...]
     symmetric_entries: bool
@@ -56,19 +94,7 @@ class Sparse(AbstractOperator):
             coo = csr.tocoo()
             csr = scipy.sparse.csr_array((coo.data, (at[coo.row], at[coo.col])), shape=(mask.size, mask.size))
             self.inside, self.shape = mask, mask.shape
-        counts = np.diff(csr.indptr)
-        width = int(min(counts.max(initial=1), 2 * np.ceil(counts.mean()) + 8))
-        row = np.repeat(np.arange(csr.shape[0]), counts)
-        place = np.arange(csr.nnz) - csr.indptr[row]
-        short = place < width
-        entries = np.zeros((csr.shape[0], width))
-        columns = np.zeros((csr.shape[0], width), np.int32)
-        entries[row[short], place[short]] = csr.data[short]
-        columns[row[short], place[short]] = csr.indices[short]
-        self.entries, self.columns = entries, columns
-        self.long_rows = row[~short].astype(np.int32)
-        self.long_columns = csr.indices[~short].astype(np.int32)
-        self.long_entries = csr.data[~short]
+        self.rows = side_by_side(csr)
         self.symmetric_entries = is_symmetric(csr)
 
     @classmethod
@@ -89,26 +115,18 @@ class Sparse(AbstractOperator):
         return self.symmetric_entries
 
     def __call__(self, x: Array) -> Array:
-        flat = x.reshape(-1)
-        y = jnp.sum(self.entries * flat.at[self.columns].get(mode="promise_in_bounds"), 1)
-        if self.long_rows.size:
-            y = y.at[self.long_rows].add(self.long_entries * flat[self.long_columns])
-        return y.reshape(x.shape)
+        return self.rows(x.reshape(-1)).reshape(x.shape)
 
     def diagonal(self) -> Array:
-        at = jnp.arange(self.size)
-        diagonal = jnp.sum(jnp.where(self.columns == at[:, None], self.entries, 0.0), 1)
-        if self.long_rows.size:
-            on = jnp.where(self.long_rows == self.long_columns, self.long_entries, 0.0)
-            diagonal = diagonal.at[self.long_rows].add(on)
+        rows = self.rows
+        diagonal = jnp.sum(jnp.where(rows.columns == jnp.arange(self.size)[:, None], rows.entries, 0.0), 1)
+        if rows.long_rows.size:
+            on = jnp.where(rows.long_rows == rows.long_columns, rows.long_entries, 0.0)
+            diagonal = diagonal.at[rows.long_rows].add(on)
         return jnp.where(diagonal == 0.0, 1.0, diagonal).reshape(self.shape)
 
     def couplings(self) -> scipy.sparse.csr_array:
-        entries, columns = np.asarray(self.entries), np.asarray(self.columns)
-        rows = np.broadcast_to(np.arange(self.size)[:, None], columns.shape)
-        data = np.concatenate([entries.reshape(-1), np.asarray(self.long_entries)]).astype(np.float64)
-        row = np.concatenate([rows.reshape(-1), np.asarray(self.long_rows)])
-        column = np.concatenate([columns.reshape(-1), np.asarray(self.long_columns)])
+        row, column, data = self.rows.listed()
         off = (row != column) & (data != 0.0)
         return scipy.sparse.csr_array((data[off], (row[off], column[off])), shape=(self.size, self.size))
 

@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 
 from ..core import Paper, check_instance
 from ._krylov import Outcome, conjugate_gradients
-from ._papers import CG, PCG as PCG_PAPER
+from ._papers import CG
+from ._papers import PCG as PCG_PAPER
 from ._preconditioner import AbstractPreconditioner, Jacobi
 from ._problem import SettledSystem
 from ._solve import AbstractLinearSolver

@@ -1,4 +1,4 @@
-"""A small residual U-net on grids of two or three dimensions: fully convolutional, so that it runs on grids of any size.
+"""A small residual U-net on grids of two or three dimensions, fully convolutional: it runs on grids of any size.
 
 A stage with another stage below it is
 
