@@ -117,8 +117,9 @@ def fit(
     >>> from perturbax import linalg, nn
     >>> method = linalg.DCDM(nn.ResidualUNet(2, width=2, levels=1, key=jax.random.key(0)))
     >>> operator = linalg.Poisson(np.ones((8, 8), bool), open_sides=True)
-    >>> done = linalg.fit(operator, method, data=RitzMixtures(vectors=16, ritz=20), key=jax.random.key(1), steps=3,
-    ...     batch_size=8, optimizer=optax.adam(1e-3))
+    >>> data = linalg.RitzMixtures(vectors=16, ritz=20)
+    >>> done = linalg.fit(operator, method, data=data, key=jax.random.key(1), steps=3, batch_size=8,
+    ...     optimizer=optax.adam(1e-3))
     >>> done.losses.shape, type(done.method).__name__
     ((3,), 'DCDM')
     """

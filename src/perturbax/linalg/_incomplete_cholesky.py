@@ -30,7 +30,7 @@ class IncompleteCholesky(AbstractPreconditioner):
 
     >>> from perturbax import linalg
     >>> system = linalg.LinearSystem(np.array([[4.0, 1.0], [1.0, 3.0]]), np.ones(2))
-    >>> int(linalg.solve(system, linalg.PCG(IncompleteCholesky())).iterations)
+    >>> int(linalg.solve(system, linalg.PCG(linalg.IncompleteCholesky())).iterations)
     1
     """
 

@@ -45,7 +45,9 @@ class AbstractPreconditioner(eqx.Module):
 class Jacobi(AbstractPreconditioner):
     """The diagonal.
 
-    >>> Jacobi().prepare(MatrixFree(lambda x: 2.0 * x, (2,), jnp.full(2, 2.0)))(jnp.ones(2)).tolist()
+    >>> from perturbax import linalg
+    >>> operator = linalg.MatrixFree(lambda x: 2.0 * x, (2,), jnp.full(2, 2.0))
+    >>> linalg.Jacobi().prepare(operator)(jnp.ones(2)).tolist()
     [0.5, 0.5]
     """
 
@@ -85,7 +87,9 @@ class SOR(AbstractPreconditioner):
 
     Source: Young 1954, Iterative methods for solving partial difference equations of elliptic type.
 
-    >>> SOR(omega=1.0).prepare(MatrixFree(lambda x: 2.0 * x, (2,), jnp.full(2, 2.0)))(jnp.ones(2)).tolist()
+    >>> from perturbax import linalg
+    >>> operator = linalg.MatrixFree(lambda x: 2.0 * x, (2,), jnp.full(2, 2.0))
+    >>> linalg.SOR(omega=1.0).prepare(operator)(jnp.ones(2)).tolist()
     [0.5, 0.5]
     """
 
@@ -112,7 +116,9 @@ class SSOR(AbstractPreconditioner):
 
     Source: Axelsson 1994, Iterative Solution Methods.
 
-    >>> SSOR(omega=1.0).prepare(MatrixFree(lambda x: 2.0 * x, (2,), jnp.full(2, 2.0)))(jnp.ones(2)).tolist()
+    >>> from perturbax import linalg
+    >>> operator = linalg.MatrixFree(lambda x: 2.0 * x, (2,), jnp.full(2, 2.0))
+    >>> linalg.SSOR(omega=1.0).prepare(operator)(jnp.ones(2)).tolist()
     [0.5, 0.5]
     """
 

@@ -127,6 +127,18 @@ def cast(value: Any, dtype: Any) -> Array:
     return jnp.asarray(np.asarray(value).astype(jax.dtypes.canonicalize_dtype(dtype)))
 
 
+def to_host(tree: Any) -> Any:
+    """Float64 arrays as NumPy's, where JAX would go on with them in float32."""
+    if jax.config.read("jax_enable_x64"):
+        return tree
+
+    def host(leaf: Any) -> Any:
+        double = isinstance(leaf, jax.Array) and not isinstance(leaf, Tracer) and leaf.dtype == np.float64
+        return np.asarray(leaf) if double else leaf
+
+    return jax.tree.map(host, tree)
+
+
 def _orthonormal(vectors: Any) -> np.ndarray:
     flat = np.asarray(vectors, np.float64).reshape(len(vectors), -1)
     basis, triangle = np.linalg.qr(flat.T)

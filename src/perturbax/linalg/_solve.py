@@ -12,13 +12,13 @@ from jaxtyping import Array, Float, Int
 
 from ..core import Method, check_instance, check_integer, check_number, precision, raise_if_failed
 from ._krylov import Outcome
-from ._problem import LinearSystem, SettledSystem
+from ._problem import LinearSystem, SettledSystem, to_host
 
 
 class LinearSolution(eqx.Module):
     """What `solve` returns.
 
-    - `x`: the solution, of the shape and precision of `b`.
+    - `x`: the solution, of the shape and precision of `b`; a NumPy array when it is float64 and JAX is not.
     - `residual_norms`: `|b - A x|` at the start and after each iteration; NaN after the last.
     - `iterations`: how many were made; `result`: how it went.
     - `stats`: `"evaluations"` of the operator, `"proposals"` of the preconditioner or network, `"fallbacks"` of the
@@ -26,8 +26,8 @@ class LinearSolution(eqx.Module):
       contain compilation the first time.
     """
 
-    x: Array
-    residual_norms: Float[Array, "*batch steps"]
+    x: Array | np.ndarray
+    residual_norms: Float[Array | np.ndarray, "*batch steps"]
     iterations: Int[Array, "*batch"]
     result: Any
     stats: dict[str, Any]
@@ -85,7 +85,8 @@ def solve(system: LinearSystem, method: AbstractLinearSolver, *, throw: bool = T
     if isinstance(system.b, Tracer):
         return _solve(system, method, throw)
     with precision("float64" if system.b.dtype == np.float64 else "float32"):
-        return _solve(system, method, throw)
+        solution = _solve(system, method, throw)
+    return to_host(solution)
 
 
 def _solve(system: LinearSystem, method: AbstractLinearSolver, throw: bool) -> LinearSolution:

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 
 from ..core import Method, check_array, check_instance, check_key, float64
 from ._operator import AbstractOperator
-from ._problem import as_operator, settle_arrays
+from ._problem import as_operator, settle_arrays, to_host
 from ._sparse import side_by_side
 
 
@@ -29,22 +29,24 @@ class Spectrum(eqx.Module):
     - `stats`: `"evaluations"` of the operator or its transpose.
     """
 
-    values: Float[Array, " k"]
-    vectors: Float[Array, "k ..."] | None
-    left_vectors: Float[Array, "k m"] | None
-    residuals: Float[Array, " k"] | None
-    weights: Float[Array, " k"] | None
+    values: Float[Array | np.ndarray, " k"]
+    vectors: Float[Array | np.ndarray, "k ..."] | None
+    left_vectors: Float[Array | np.ndarray, "k m"] | None
+    residuals: Float[Array | np.ndarray, " k"] | None
+    weights: Float[Array | np.ndarray, " k"] | None
     stats: dict[str, Any]
 
-    def integrate(self, function: Callable[[Array], Array]) -> Float[Array, ""]:
+    def integrate(self, function: Callable[[Array], Array]) -> float:
         """`tr f(A)`, such as `tr log A` with `jnp.log`, as far as the method is a quadrature rule for it.
 
         **Raises:** `ValueError` when it is not.
         """
         if self.weights is None:
             raise ValueError("weights must be known to integrate: use StochasticLanczosQuadrature()")
-        # Values without a weight may be where the function is not defined.
-        return jnp.sum(jnp.where(self.weights > 0.0, self.weights * function(self.values), 0.0))
+        with float64():
+            values, weights = jnp.asarray(self.values), jnp.asarray(self.weights)
+            # Values without a weight may be where the function is not defined.
+            return float(jnp.sum(jnp.where(weights > 0.0, weights * function(values), 0.0)))
 
 
 class RectangularMap(eqx.Module):
@@ -99,7 +101,8 @@ def spectrum_of(operator: Any, method: AbstractSpectrumMethod, *, key: Any) -> S
     settled = method.settle(operator)
     key = check_key("key", key)
     with float64():
-        return method.find(settle_arrays(settled), key)
+        spectrum = method.find(settle_arrays(settled), key)
+    return to_host(spectrum)
 
 
 def as_rectangular(value: Any) -> RectangularMap:

@@ -4,11 +4,12 @@ import abc
 from typing import Any
 
 import equinox as eqx
+import numpy as np
 from jaxtyping import Array, Float
 
 from ..core import Method, check_instance, check_key, float64
 from ._operator import AbstractOperator
-from ._problem import as_operator, settle_arrays
+from ._problem import as_operator, settle_arrays, to_host
 
 
 class TraceEstimate(eqx.Module):
@@ -18,8 +19,8 @@ class TraceEstimate(eqx.Module):
     - `stats`: `"evaluations"` of the operator.
     """
 
-    value: Float[Array, ""]
-    standard_error: Float[Array, ""]
+    value: Float[Array | np.ndarray, ""]
+    standard_error: Float[Array | np.ndarray, ""]
     stats: dict[str, Any]
 
 
@@ -51,4 +52,5 @@ def trace(operator: Any, method: AbstractTraceMethod, *, key: Any) -> TraceEstim
     settled = as_operator(operator)
     key = check_key("key", key)
     with float64():
-        return method.estimate(settle_arrays(settled), key)
+        estimate = method.estimate(settle_arrays(settled), key)
+    return to_host(estimate)

@@ -33,7 +33,7 @@ class CG(AbstractLinearSolver):
 
     >>> import numpy as np
     >>> from perturbax import linalg
-    >>> int(linalg.solve(linalg.LinearSystem(np.diag([1.0, 1.0, 3.0]), np.ones(3)), CG()).iterations)
+    >>> int(linalg.solve(linalg.LinearSystem(np.diag([1.0, 1.0, 3.0]), np.ones(3)), linalg.CG()).iterations)
     2
     """
 

@@ -48,7 +48,7 @@ class DCDM(AbstractLinearSolver):
     >>> from perturbax import linalg
     >>> exact = np.array([1.0, 0.5, 0.25])
     >>> system = linalg.LinearSystem(np.diag(1.0 / exact), np.ones(3))
-    >>> int(linalg.solve(system, DCDM(lambda r: exact * r)).iterations)
+    >>> int(linalg.solve(system, linalg.DCDM(lambda r: exact * r)).iterations)
     1
     """
 

@@ -42,7 +42,7 @@ class DeflatedPCG(AbstractLinearSolver):
     >>> import numpy as np
     >>> from perturbax import linalg
     >>> system = linalg.LinearSystem(np.diag([1e-3, 1.0, 1.0, 1.0]), np.ones(4))
-    >>> int(linalg.solve(system, DeflatedPCG(ritz=1, lanczos_steps=2)).iterations)
+    >>> int(linalg.solve(system, linalg.DeflatedPCG(ritz=1, lanczos_steps=2)).iterations)
     1
     """
 

@@ -31,7 +31,7 @@ class FlexibleCG(AbstractLinearSolver):
     >>> import numpy as np
     >>> from perturbax import linalg
     >>> system = linalg.LinearSystem(np.diag([1.0, 2.0, 4.0]), np.ones(3))
-    >>> int(linalg.solve(system, FlexibleCG(lambda r: r / np.array([1.0, 2.0, 4.0]))).iterations)
+    >>> int(linalg.solve(system, linalg.FlexibleCG(lambda r: r / np.array([1.0, 2.0, 4.0]))).iterations)
     1
     """
 

@@ -32,9 +32,10 @@ class HutchPP(AbstractTraceMethod):
 
     Source: Meyer, Musco, Musco & Woodruff 2021, arXiv 2010.09649.
 
+    >>> import jax
     >>> import numpy as np
     >>> from perturbax import linalg
-    >>> round(float(linalg.trace(np.ones((9, 9)), HutchPP(probes=6), key=jax.random.key(0)).value), 6)
+    >>> round(float(linalg.trace(np.ones((9, 9)), linalg.HutchPP(probes=6), key=jax.random.key(0)).value), 6)
     9.0
     """
 

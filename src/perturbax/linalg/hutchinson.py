@@ -28,9 +28,10 @@ class Hutchinson(AbstractTraceMethod):
 
     Source: Hutchinson 1990.
 
+    >>> import jax
     >>> import numpy as np
     >>> from perturbax import linalg
-    >>> found = linalg.trace(np.ones((2, 2)), Hutchinson(probes=1000), key=jax.random.key(0))
+    >>> found = linalg.trace(np.ones((2, 2)), linalg.Hutchinson(probes=1000), key=jax.random.key(0))
     >>> abs(float(found.value) - 2.0) < 4.0 * float(found.standard_error)
     True
     """

@@ -28,9 +28,10 @@ class Lanczos(AbstractSymmetricSpectrumMethod):
 
     Source: Lanczos 1950.
 
+    >>> import jax
     >>> import numpy as np
     >>> from perturbax import linalg
-    >>> found = linalg.spectrum_of(linalg.Poisson(np.ones((8, 8), bool), open_sides=True), Lanczos(30),
+    >>> found = linalg.spectrum_of(linalg.Poisson(np.ones((8, 8), bool), open_sides=True), linalg.Lanczos(30),
     ...     key=jax.random.key(0))
     >>> bool(abs(found.values[-1] - 8.0 * np.cos(np.pi / 18.0) ** 2) < 1e-3)
     True

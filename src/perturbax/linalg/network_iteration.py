@@ -32,7 +32,7 @@ class NetworkIteration(AbstractLinearSolver):
     >>> import numpy as np
     >>> from perturbax import linalg
     >>> system = linalg.LinearSystem(np.diag([1.0, 2.0]), np.ones(2))
-    >>> linalg.solve(system, NetworkIteration(lambda r: r, tol=1e-8)).x.round(6).tolist()
+    >>> linalg.solve(system, linalg.NetworkIteration(lambda r: r, tol=1e-8)).x.round(6).tolist()
     [1.0, 0.5]
     """
 

@@ -32,7 +32,8 @@ class PCG(AbstractLinearSolver):
 
     >>> import numpy as np
     >>> from perturbax import linalg
-    >>> int(linalg.solve(linalg.LinearSystem(np.diag([1.0, 2.0, 3.0]), np.ones(3)), PCG(linalg.Jacobi())).iterations)
+    >>> system = linalg.LinearSystem(np.diag([1.0, 2.0, 3.0]), np.ones(3))
+    >>> int(linalg.solve(system, linalg.PCG(linalg.Jacobi())).iterations)
     1
     """
 

@@ -28,10 +28,11 @@ class RandomizedSVD(AbstractSpectrumMethod):
 
     Source: Halko, Martinsson & Tropp 2011, arXiv 0909.4061.
 
+    >>> import jax
     >>> import numpy as np
     >>> from perturbax import linalg
     >>> A = np.outer(np.arange(4.0), np.ones(3))
-    >>> round(float(linalg.spectrum_of(A, RandomizedSVD(rank=1), key=jax.random.key(0)).values[0]), 6)
+    >>> round(float(linalg.spectrum_of(A, linalg.RandomizedSVD(rank=1), key=jax.random.key(0)).values[0]), 6)
     6.480741
     """
 

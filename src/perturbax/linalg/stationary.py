@@ -42,7 +42,7 @@ class Stationary(AbstractLinearSolver):
     >>> import numpy as np
     >>> from perturbax import linalg
     >>> system = linalg.LinearSystem(np.array([[2.0, -1.0], [-1.0, 2.0]]), np.ones(2))
-    >>> linalg.solve(system, Stationary(linalg.SOR(omega=1.0))).x.round(3).tolist()
+    >>> linalg.solve(system, linalg.Stationary(linalg.SOR(omega=1.0))).x.round(3).tolist()
     [1.0, 1.0]
     """
 

@@ -32,10 +32,12 @@ class StochasticLanczosQuadrature(AbstractSymmetricSpectrumMethod):
 
     Source: Ubaru, Chen & Saad 2017.
 
+    >>> import jax
+    >>> import jax.numpy as jnp
     >>> import numpy as np
     >>> from perturbax import linalg
     >>> A = np.diag([1.0, 2.0, 4.0])
-    >>> found = linalg.spectrum_of(A, StochasticLanczosQuadrature(steps=3), key=jax.random.key(0))
+    >>> found = linalg.spectrum_of(A, linalg.StochasticLanczosQuadrature(steps=3), key=jax.random.key(0))
     >>> bool(abs(found.integrate(jnp.log) - np.log(8.0)) < 1e-6)
     True
     """
