@@ -88,9 +88,9 @@ class SOR(AbstractPreconditioner):
     Source: Young 1954, Iterative methods for solving partial difference equations of elliptic type.
 
     >>> from perturbax import linalg
-    >>> operator = linalg.MatrixFree(lambda x: 2.0 * x, (2,), jnp.full(2, 2.0))
+    >>> operator = linalg.Dense(np.diag([2.0, 4.0]))
     >>> linalg.SOR(omega=1.0).prepare(operator)(jnp.ones(2)).tolist()
-    [0.5, 0.5]
+    [0.5, 0.25]
     """
 
     omega: Any = 1.5
@@ -117,9 +117,9 @@ class SSOR(AbstractPreconditioner):
     Source: Axelsson 1994, Iterative Solution Methods.
 
     >>> from perturbax import linalg
-    >>> operator = linalg.MatrixFree(lambda x: 2.0 * x, (2,), jnp.full(2, 2.0))
+    >>> operator = linalg.Dense(np.diag([2.0, 4.0]))
     >>> linalg.SSOR(omega=1.0).prepare(operator)(jnp.ones(2)).tolist()
-    [0.5, 0.5]
+    [0.5, 0.25]
     """
 
     omega: Any = 1.0

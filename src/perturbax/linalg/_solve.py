@@ -2,6 +2,7 @@
 
 import abc
 import time
+import warnings
 from typing import Any
 
 import equinox as eqx
@@ -103,4 +104,14 @@ def _solve(system: LinearSystem, method: AbstractLinearSolver, throw: bool) -> L
         context = f"solve by {type(method).__name__} after {int(outcome.iterations)} iterations, residual {reached:.3g}"
         if throw:
             raise_if_failed(outcome.result, context)
+        _warn_of_fallbacks(method, int(outcome.iterations), int(stats.get("fallbacks", 0)))
     return LinearSolution(outcome.x, outcome.residual_norms, outcome.iterations, outcome.result, stats)
+
+
+def _warn_of_fallbacks(method: AbstractLinearSolver, iterations: int, fallbacks: int) -> None:
+    if 2 * fallbacks > iterations:
+        warnings.warn(
+            f"{type(method).__name__} took the residual in the place of its network's proposal in {fallbacks} of "
+            f"{iterations} iterations: the network is not trained for this operator, or gives NaN",
+            stacklevel=4,
+        )

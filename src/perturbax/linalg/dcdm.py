@@ -40,7 +40,8 @@ class DCDM(AbstractLinearSolver):
 
     **Returns:** a frozen method for `linalg.solve`.
 
-    **Raises:** `TypeError` for a network that cannot be called, `ValueError` for numbers out of range.
+    **Raises:** `TypeError` for a network that cannot be called, `ValueError` for numbers out of range. `solve` warns
+    when more than half of the proposals were refused.
 
     Source: Kaneda et al. 2023, arXiv 2205.10763; the safeguard is this library's.
 
