@@ -16,6 +16,8 @@ OPERATORS = {
     "MRI": systems.MRI(MASK),
     "coils": systems.MRI(systems.column_mask(KEY, (8, 8)), systems.coil_maps(4, (8, 8))),
     "complex": systems.MRI(MASK, systems.coil_maps(3, (8, 8)), complex_image=True),
+    "two channels": systems.TwoChannel(systems.MRI(MASK, systems.coil_maps(3, (8, 8)), complex_image=True)),
+    "volume": systems.Stack(systems.MRI(MASK, systems.coil_maps(2, (8, 8))), depth=3),
     "CT": systems.ParallelBeamCT(8, [0.0, 0.7, 2.0]),
 }
 
@@ -104,3 +106,21 @@ def test_masks_measure_their_share_and_the_centre(make, gaussian):
 def test_bad_input_is_refused_by_name(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_two_channels_measure_what_the_complex_image_gives():
+    complex_ = OPERATORS["complex"]
+    image = draw(jax.random.key(1), jax.ShapeDtypeStruct((8, 8), jnp.complex64))
+    channels = jnp.stack([image.real, image.imag])
+    np.testing.assert_allclose(OPERATORS["two channels"](channels), complex_(image), atol=1e-6)
+    back = OPERATORS["two channels"].adjoint(complex_(image))
+    wanted = complex_.adjoint(complex_(image))
+    np.testing.assert_allclose(back[0] + 1j * back[1], wanted, atol=1e-5)
+    with pytest.raises(TypeError, match="operator must take complex images"):
+        systems.TwoChannel(OPERATORS["coils"])
+
+
+def test_a_stack_measures_every_slice():
+    volume = jax.random.normal(KEY, (3, 8, 8))
+    single = OPERATORS["volume"].operator
+    np.testing.assert_allclose(OPERATORS["volume"](volume)[1], single(volume[1]), atol=1e-6)
