@@ -24,7 +24,9 @@ PROBLEM = diffusion.Sampling(predict_noise, PROCESS, shape=(2,))
 def make(cls):
     if cls is diffusion.ExactPosterior:
         return cls(MIXTURE)
-    if cls in (diffusion.DDS, diffusion.Projection):
+    if cls is diffusion.TotalVariation:
+        return cls(iterations=5, axes=(0,))
+    if cls in (diffusion.DDS, diffusion.GradientStep, diffusion.Projection):
         return cls(sampler=diffusion.Renoise(steps=5))
     if cls is diffusion.DCPO:
         return cls(diffusion.Captioned())

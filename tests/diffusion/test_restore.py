@@ -1,12 +1,19 @@
 """Inverse problems: exactness where it is known, equal routes, cost, foreign networks, and what is refused."""
 
+import os
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import jaxtyping
+import lineax
 import numpy as np
 import pytest
 
 from perturbax import diffusion, systems
+from perturbax.core import Result, SolverError
+from perturbax.diffusion import diffpir
 from perturbax.stats import GaussianMixture
 
 KEY = jax.random.key(0)
@@ -51,7 +58,7 @@ def problem(prior, mixture):
 
 def test_enough_conjugate_gradients_are_the_direct_solution(problem):
     x_0 = jax.random.normal(KEY, (64, *SHAPE))
-    found = diffusion.Proximal(gamma=3.0, steps=20, tolerance=0.0).correct(problem, x_0, 0.5)
+    found = diffusion.Proximal(gamma=3.0, steps=20, tolerance=0.0)(problem, x_0, 0.5)
     matrix = jax.vmap(problem.normal)(jnp.eye(16).reshape(-1, *SHAPE)).reshape(16, 16)
     right = (x_0 + 3.0 * problem.adjoint(problem.y)).reshape(-1, 16)
     direct = jnp.linalg.solve(jnp.eye(16) + 3.0 * matrix, right.T).T
@@ -60,18 +67,20 @@ def test_enough_conjugate_gradients_are_the_direct_solution(problem):
 
 def test_projection_meets_the_measurements_and_moves_nothing_else(problem):
     x_0 = jax.random.normal(KEY, (64, *SHAPE))
-    projected = diffusion.Projected().correct(problem, x_0, 0.5)
-    back = problem.pseudo_inverse(problem.y)
-    np.testing.assert_allclose(problem.pseudo_inverse(problem.forward(projected)), back, atol=1e-3)
+    projected = diffusion.Projected()(problem, x_0, 0.5)
+    back = problem.pseudo_inverse(problem.y).x
+    np.testing.assert_allclose(problem.pseudo_inverse(problem.forward(projected)).x, back, atol=1e-3)
     moved = projected - x_0
-    np.testing.assert_allclose(problem.pseudo_inverse(problem.forward(moved)), moved, atol=1e-3)
+    np.testing.assert_allclose(problem.pseudo_inverse(problem.forward(moved)).x, moved, atol=1e-3)
 
 
 def test_without_new_noise_and_measurements_the_sampler_is_ddim(prior):
     start = jax.random.normal(KEY, (8, *SHAPE))
     grid = diffusion.TimeUniform()
     plain = diffusion.sample(prior, diffusion.DDIM(steps=12, grid=grid), x_T=start).x
-    np.testing.assert_allclose(diffusion.sample(prior, diffusion.Renoise(12, 0.0, grid), x_T=start).x, plain, atol=1e-5)
+    np.testing.assert_allclose(
+        diffusion.sample(prior, diffusion.Renoise(12, diffusion.MixedNoise(0.0), grid), x_T=start).x, plain, atol=1e-5
+    )
     blind = diffusion.InverseProblem(prior, lambda x: 0.0 * x, jnp.zeros((8, *SHAPE)), 1.0)
     guided = diffusion.restore(blind, diffusion.DPS(steps=12, eta=0.0), key=KEY, x_T=start).x
     np.testing.assert_allclose(guided, plain, atol=1e-4)
@@ -94,7 +103,9 @@ def test_dds_differentiates_no_network(problem):
     )
     watched = diffusion.InverseProblem(guarded, problem.operator, problem.y, 0.05)
     found = diffusion.restore(watched, diffusion.DDS(diffusion.Proximal(), RENOISE), key=KEY)
-    assert found.stats == {"evaluations": 12, "network_gradients": 0}
+    assert found.stats["evaluations"] == 12
+    assert found.stats["network_gradients"] == 0
+    assert found.stats["operator_applications"].tolist() == [12 * 6] * 64
     with pytest.raises(AssertionError, match="differentiated"):
         diffusion.restore(watched, diffusion.DPS(steps=12), key=KEY)
 
@@ -121,7 +132,7 @@ def test_draws_of_the_exact_posterior_have_its_mean(prior, mixture):
 def test_dds_is_nearer_to_the_posterior_mean_than_the_pseudo_inverse_and_several_are_nearer_still(problem, mixture):
     mean = diffusion.restore(problem, diffusion.ExactPosterior(mixture), key=KEY).x
     dds = diffusion.DDS(diffusion.Proximal(gamma=20.0), diffusion.Renoise(steps=20))
-    one, several = (diffusion.restore(problem, dds, key=KEY, samples=n) for n in (None, 4))
+    one, several = (diffusion.restore(problem, dds, key=KEY, num_samples=n) for n in (None, 4))
     blank = diffusion.restore(problem, diffusion.Tikhonov(), key=KEY).x
 
     def distance(x):
@@ -160,6 +171,165 @@ def test_noise_that_is_not_declared_is_told(prior):
     assert operator.normal(jnp.ones(SHAPE)).sum() == 16
 
 
+def test_one_gradient_step_is_the_exact_line_search(problem):
+    x_0 = jax.random.normal(KEY, (64, *SHAPE))
+    r = problem.adjoint(problem.y - problem.forward(x_0))
+    image = jax.vmap(problem.normal)(r)
+    a = (r**2).sum((1, 2)) / (r * image).sum((1, 2))
+    stepped = diffusion.Noiseless(steps=1, tolerance=0.0)(problem, x_0, 0.5)
+    np.testing.assert_allclose(stepped, x_0 + a[:, None, None] * r, atol=1e-4)
+    by_method = diffusion.restore(problem, diffusion.GradientStep(RENOISE), key=KEY)
+    by_hand = diffusion.restore(problem, diffusion.DDS(diffusion.Noiseless(1, 0.0), RENOISE), key=KEY)
+    np.testing.assert_array_equal(by_method.x, by_hand.x)
+
+
+def test_diffpir_solves_its_proximal_problem_and_steps_by_the_corrected_noise(problem):
+    grid = diffusion.TimeUniform()
+    method = diffusion.DiffPIR(steps=12, zeta=0.0, grid=grid)
+    consistency = diffpir._LevelProximal(method.weight, method.cg_steps)
+    x_0, time = jax.random.normal(KEY, (64, *SHAPE)), 0.4
+    rho = (0.05 * PROCESS.alpha(time) / PROCESS.sigma(time)) ** 2
+    matrix = jax.vmap(problem.normal)(jnp.eye(16).reshape(-1, *SHAPE)).reshape(16, 16)
+    right = (problem.adjoint(problem.y) + rho * x_0).reshape(-1, 16)
+    direct = np.linalg.solve(np.asarray(matrix) + rho * np.eye(16), np.asarray(right).T).T
+    np.testing.assert_allclose(consistency(problem, x_0, time).reshape(-1, 16), direct, atol=2e-3)
+    # DDIM's noise is the one that belongs to the corrected data.
+    by_ddim = diffusion.restore(problem, diffusion.DDS(consistency, diffusion.DDIM(12, grid=grid)), key=KEY)
+    np.testing.assert_allclose(diffusion.restore(problem, method, key=KEY).x, by_ddim.x, atol=1e-3)
+
+
+def test_the_weight_from_the_noise_gives_the_posterior_mean_of_normal_data():
+    process = diffusion.EDM()
+    prior = diffusion.Sampling(lambda x, s: x / (1.0 + s**2), process, (4,), diffusion.Data())
+    matrix = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
+    problem = diffusion.InverseProblem(prior, lambda x: matrix @ x, np.ones((1, 3)), 0.5)
+    x, sigma = jnp.array([[0.3, -1.0, 0.5, 2.0]]), 0.7
+    weight = diffusion.PosteriorWeight()
+    found = diffusion.Proximal(weight, steps=10, tolerance=0.0)(problem, x / (1.0 + sigma**2), sigma)
+    # Given x = x_0 + sigma z and y = A x_0 + n at once, with x_0 ~ N(0, I).
+    precision = np.eye(4) * (1.0 + 1.0 / sigma**2) + matrix.T @ matrix / 0.25
+    exact = np.linalg.solve(precision, np.asarray(x[0]) / sigma**2 + matrix.T @ np.ones(3) / 0.25)
+    np.testing.assert_allclose(found[0], exact, atol=1e-4)
+
+
+@pytest.mark.parametrize("method", [diffusion.DDS(diffusion.Proximal(), RENOISE), diffusion.PiGDM(steps=12)])
+def test_several_samples_are_one_batch_whose_first_is_the_single_one(problem, method):
+    one = diffusion.restore(problem, method, key=KEY, trajectory=True)
+    three = diffusion.restore(problem, method, key=KEY, num_samples=3, trajectory=True)
+    np.testing.assert_allclose(three.x[0], one.x, atol=1e-4)
+    assert float(jnp.abs(three.x[1] - three.x[0]).max()) > 1e-2
+    assert three.stats["evaluations"] == 12
+    assert three.stats["operator_applications"].shape == (3, 64)
+    np.testing.assert_array_equal(three.stats["operator_applications"][0], one.stats["operator_applications"])
+    assert three.residuals.shape == (12, 3, 64)
+    assert one.residuals.shape == (12, 64)
+    if isinstance(method, diffusion.DDS):  # the last data prediction is the result
+        np.testing.assert_allclose(one.residuals[-1], one.residual, rtol=1e-4)
+
+
+def test_a_condition_of_each_measurement_goes_with_it():
+    def model(x, t, label):
+        return jnp.broadcast_to(label[:, None].astype(jnp.float32), x.shape)
+
+    prior = diffusion.Sampling(model, PROCESS, (2,), diffusion.Data(), condition=np.array([1, 2, 3]))
+    problem = diffusion.InverseProblem(prior, lambda x: x[:1], np.zeros((3, 1)), 1.0)
+    found = diffusion.restore(problem, diffusion.DDS(diffusion.Proximal(), RENOISE), key=KEY, num_samples=2)
+    np.testing.assert_allclose(found.x[..., 1], [[1, 2, 3]] * 2, atol=1e-5)
+
+
+def test_another_weight_or_noise_compiles_nothing_again(prior):
+    traced = []
+
+    def model(x, t):
+        traced.append(1)
+        return prior.model(x, t)
+
+    watched = diffusion.Sampling(model, PROCESS, shape=SHAPE, prediction=diffusion.Data())
+    operator = systems.Inpainting(np.eye(4, dtype=bool))
+
+    def both(noise_std, gamma, zeta):
+        problem = diffusion.InverseProblem(watched, operator, np.ones((2, *SHAPE)), noise_std)
+        for method in (diffusion.DDS(diffusion.Proximal(gamma), RENOISE), diffusion.DPS(steps=12, zeta=zeta)):
+            diffusion.restore(problem, method, key=KEY)
+
+    both(0.1, 5.0, 0.3)
+    first = len(traced)
+    both(0.2, 50.0, 1.0)
+    assert len(traced) == first > 0
+
+
+def test_a_model_of_two_channels_restores_complex_images():
+    shape = (2, *SHAPE)
+    prior = diffusion.Sampling(lambda x, t: PROCESS.alpha(t) * x, PROCESS, shape, diffusion.Data())  # data N(0, I)
+    complex_ = systems.MRI(np.ones(SHAPE, bool), systems.coil_maps(2, SHAPE), complex_image=True)
+    image = jax.random.normal(KEY, (1, *shape))
+    operator = systems.TwoChannel(complex_)
+    problem = diffusion.InverseProblem(prior, operator, jax.vmap(operator)(image))
+    found = diffusion.restore(problem, diffusion.DDS(sampler=RENOISE), key=KEY)
+    np.testing.assert_allclose(found.x, image, atol=1e-3)
+    flat = diffusion.Sampling(lambda x, t: x, PROCESS, SHAPE, diffusion.Data())
+    with pytest.raises(TypeError, match="TwoChannel"):
+        diffusion.InverseProblem(flat, complex_, jax.vmap(complex_)(image[:, 0]))
+
+
+def test_an_operator_of_lineax_serves():
+    matrix = lineax.MatrixLinearOperator(jnp.array([[1.0, 2.0, 0.0], [0.0, 1.0, -1.0]]))
+    prior = diffusion.Sampling(lambda x, t: PROCESS.alpha(t) * x, PROCESS, (3,), diffusion.Data())
+    problem = diffusion.InverseProblem(prior, matrix.mv, np.array([[1.0, 2.0]]))
+    found = diffusion.restore(problem, diffusion.DDS(sampler=RENOISE), key=KEY)
+    np.testing.assert_allclose(matrix.mv(found.x[0]), [1.0, 2.0], atol=1e-3)
+
+
+def test_a_memory_is_refused_where_steps_are_not_fixed(problem):
+    guided = diffusion.Sampling(
+        problem.prior.model,
+        PROCESS,
+        SHAPE,
+        diffusion.Data(),
+        corrector=diffusion.Consistent(problem, diffusion.Noiseless()),
+    )
+    with pytest.raises(TypeError, match="carries a memory"):
+        diffusion.sample(guided, diffusion.AdaptiveDPMSolver(), key=KEY, num_samples=64)
+    with pytest.raises(ValueError, match="x_T must have one start for each"):
+        diffusion.sample(guided, RENOISE, key=KEY, num_samples=3)
+
+
+def test_a_network_that_gives_nan_is_told():
+    prior = diffusion.Sampling(lambda x, t: x * jnp.nan, PROCESS, (2,), diffusion.Data())
+    problem = diffusion.InverseProblem(prior, lambda x: x[:1], np.ones((1, 1)), 0.1)
+    for method in (diffusion.DDS(diffusion.Proximal(), RENOISE), diffusion.DPS(steps=12)):
+        with pytest.raises(SolverError, match=type(method).__name__):
+            diffusion.restore(problem, method, key=KEY)
+        assert diffusion.restore(problem, method, key=KEY, throw=False).result == Result.nonfinite
+
+
+_SHARDED = """
+import jax, numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from perturbax import diffusion, systems
+assert jax.device_count() == 4
+process = diffusion.VPLinear()
+model = diffusion.Slicewise(lambda x, t: process.alpha(t) * x)
+prior = diffusion.Sampling(model, process, (8, 4, 4), diffusion.Data())
+operator = systems.Stack(systems.Subsampling(2, (4, 4)), depth=8)
+y = np.random.default_rng(0).normal(size=(2, 8, 2, 2)).astype(np.float32)
+problem = diffusion.InverseProblem(prior, operator, y, 0.1)
+method = diffusion.DDS(diffusion.SliceVariation(weight=0.1), diffusion.Renoise(steps=6))
+key = jax.random.key(0)
+sharding = NamedSharding(Mesh(np.array(jax.devices()), ("slices",)), PartitionSpec(None, "slices"))
+one = diffusion.restore(problem, method, key=key)
+four = diffusion.restore(problem, method, key=key, sharding=sharding)
+assert len(four.x.sharding.device_set) == 4, four.x.sharding
+np.testing.assert_allclose(four.x, one.x, atol=1e-5)
+"""
+
+
+@pytest.mark.slow
+def test_volumes_are_sharded_over_devices_by_slice():
+    environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
+    subprocess.run([sys.executable, "-c", _SHARDED], check=True, env=environment, timeout=240)
+
+
 class Wrong:
     def __call__(self, x):
         return x[:2]
@@ -189,15 +359,15 @@ class Wrong:
         (lambda p: diffusion.DDS(consistency=diffusion.Noiseless), TypeError, "consistency must be"),
         (lambda p: diffusion.DDS(sampler="ddim"), TypeError, "sampler must be"),
         (lambda p: diffusion.Proximal(gamma=-1.0), ValueError, "gamma must be"),
-        (lambda p: diffusion.Renoise(eta=1.5), ValueError, "eta must be"),
+        (lambda p: diffusion.MixedNoise(1.5), ValueError, "eta must be"),
         (
             lambda p: diffusion.restore(
                 diffusion.InverseProblem(p, lambda x: x, np.ones((1, 4, 4))),
-                diffusion.DDS(diffusion.Proximal(None)),
+                diffusion.DDS(diffusion.Proximal(diffusion.PosteriorWeight())),
                 key=KEY,
             ),
             ValueError,
-            "gamma must be given",
+            "gamma must be a number",
         ),
         (
             lambda p: diffusion.restore(

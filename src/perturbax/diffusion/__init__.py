@@ -13,10 +13,14 @@ from ._churn import AbstractChurn as AbstractChurn
 from ._churn import Churn as Churn
 from ._churn import Disturbance as Disturbance
 from ._consistency import AbstractConsistency as AbstractConsistency
+from ._consistency import AbstractWeight as AbstractWeight
 from ._consistency import Consistent as Consistent
+from ._consistency import Corrected as Corrected
 from ._consistency import Noiseless as Noiseless
+from ._consistency import PosteriorWeight as PosteriorWeight
 from ._consistency import Projected as Projected
 from ._consistency import Proximal as Proximal
+from ._corrector import AbstractMemoryCorrector as AbstractMemoryCorrector
 from ._corrector import Clip as Clip
 from ._corrector import DynamicThreshold as DynamicThreshold
 from ._denoise import (
@@ -110,9 +114,14 @@ from ._process import (
 from ._process import (
     VPLinear as VPLinear,
 )
+from ._renoising import AbstractRenoising as AbstractRenoising
+from ._renoising import AncestralNoise as AncestralNoise
+from ._renoising import MixedNoise as MixedNoise
 from ._restore import AbstractRestoration as AbstractRestoration
 from ._restore import InverseProblem as InverseProblem
 from ._restore import Restoration as Restoration
+from ._restore import Restored as Restored
+from ._restore import Run as Run
 from ._restore import restore as restore
 from ._sample import Samples as Samples
 from ._sample import Sampling as Sampling
@@ -123,11 +132,13 @@ from ._saved import load_adapter as load_adapter
 from ._saved import load_denoiser as load_denoiser
 from ._saved import save_adapter as save_adapter
 from ._saved import save_denoiser as save_denoiser
+from ._slices import Slicewise as Slicewise
 from ._stability import Stability as Stability
 from ._stability import stability as stability
 from ._stepping import FixedSinglestep as FixedSinglestep
 from ._stepping import Multistep as Multistep
 from ._stepping import Singlestep as Singlestep
+from ._total_variation import SliceVariation as SliceVariation
 from .adaptive_dpm_solver import AdaptiveDPMSolver as AdaptiveDPMSolver
 from .annealed_langevin import AnnealedLangevin as AnnealedLangevin
 from .bdia import BDIA as BDIA
@@ -137,6 +148,7 @@ from .ddim import DDIM as DDIM
 from .ddpm import DDPM as DDPM
 from .dds import DDS as DDS
 from .denoising_score_matching import DenoisingScoreMatching as DenoisingScoreMatching
+from .diffpir import DiffPIR as DiffPIR
 from .diffusion_dpo import DiffusionDPO as DiffusionDPO
 from .dpm_ot import DPMOT as DPMOT
 from .dpm_solver import DPMSolver as DPMSolver
@@ -147,6 +159,7 @@ from .euler import Euler as Euler
 from .exact_posterior import ExactPosterior as ExactPosterior
 from .fixed_point_ddim import FixedPointDDIM as FixedPointDDIM
 from .ghvb import GHVB as GHVB
+from .gradient_step import GradientStep as GradientStep
 from .heavy_ball import HeavyBall as HeavyBall
 from .heavy_ball_pp import HeavyBallPP as HeavyBallPP
 from .heun import Heun as Heun
@@ -161,6 +174,7 @@ from .renoise import Renoise as Renoise
 from .runge_kutta import RungeKutta as RungeKutta
 from .sft import SFT as SFT
 from .tikhonov import Tikhonov as Tikhonov
+from .total_variation import TotalVariation as TotalVariation
 
 __all__ = [
     "BDIA",
@@ -187,16 +201,20 @@ __all__ = [
     "AbstractGrid",
     "AbstractGuidance",
     "AbstractInvertible",
+    "AbstractMemoryCorrector",
     "AbstractNoiseLevels",
     "AbstractPlanned",
     "AbstractPrediction",
     "AbstractPrepared",
     "AbstractProcess",
+    "AbstractRenoising",
     "AbstractRestoration",
     "AbstractSampler",
+    "AbstractWeight",
     "AdaptiveDPMSolver",
     "Aligned",
     "AlignmentProblem",
+    "AncestralNoise",
     "AnnealedLangevin",
     "Captioned",
     "Churn",
@@ -204,12 +222,14 @@ __all__ = [
     "ClassifierGuidance",
     "Clip",
     "Consistent",
+    "Corrected",
     "DDIMIncrement",
     "DPMSolver",
     "DPMSolverPP",
     "Data",
     "DenoisingProblem",
     "DenoisingScoreMatching",
+    "DiffPIR",
     "DiffusionDPO",
     "Discrete",
     "Disturbance",
@@ -223,6 +243,7 @@ __all__ = [
     "Flow",
     "FlowMatching",
     "FromDenoiser",
+    "GradientStep",
     "HeavyBall",
     "HeavyBallPP",
     "Heun",
@@ -236,6 +257,7 @@ __all__ = [
     "LogSNR",
     "MaPO",
     "MidpointIncrement",
+    "MixedNoise",
     "Multistep",
     "Nesterov",
     "Noiseless",
@@ -244,6 +266,7 @@ __all__ = [
     "PiGDM",
     "Plan",
     "PoissonFlow",
+    "PosteriorWeight",
     "PreferencePairs",
     "Projected",
     "Projection",
@@ -251,16 +274,21 @@ __all__ = [
     "Proximal",
     "Renoise",
     "Restoration",
+    "Restored",
+    "Run",
     "RungeKutta",
     "Samples",
     "Sampling",
     "SavedDenoiser",
     "Score",
     "Singlestep",
+    "SliceVariation",
+    "Slicewise",
     "Stability",
     "Tikhonov",
     "TimePower",
     "TimeUniform",
+    "TotalVariation",
     "UniformTimes",
     "VPCosine",
     "VPLinear",

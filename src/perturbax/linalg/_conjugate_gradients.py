@@ -38,8 +38,8 @@ def conjugate_gradients(
     *,
     x0: Any = None,
     max_steps: int,
-    rtol: float | int = 0.0,
-    atol: float | int = 0.0,
+    rtol: float | int | Float[Array, ""] = 0.0,
+    atol: float | int | Float[Array, ""] = 0.0,
 ) -> ConjugateGradients:
     """Solve `H x = b` for a Hermitian positive semi-definite operator.
 
