@@ -19,7 +19,7 @@ from ..linalg import conjugate_gradients
 from ._corrector import AbstractMemoryCorrector
 from ._method import AbstractPlanned
 from ._process import AbstractProcess
-from ._restore import InverseProblem, Restored, Run
+from ._restore import InverseProblem, Restored, Run, without_recompiling
 from ._sample import sample
 from .renoise import Renoise
 
@@ -267,11 +267,6 @@ def run_consistent(
     return Restored(samples.x, samples.result, stats, samples.previews)
 
 
-def without_recompiling(problem: InverseProblem) -> InverseProblem:
-    """The problem with its level of noise as an array, so that another level is no other program."""
-    return eqx.tree_at(lambda p: p.noise_std, problem, jnp.asarray(problem.noise_std, jnp.float32))
-
-
 def numbers_as_values(tree: Any) -> Any:
-    """A pytree with its Python floats as arrays, for the same reason."""
+    """A pytree with its Python floats as arrays, so that others are no other program."""
     return jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32) if isinstance(leaf, float) else leaf, tree)

@@ -15,12 +15,12 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..core import Result, check_integer, check_number
-from ._consistency import numbers_as_values, without_recompiling
+from ._consistency import numbers_as_values
 from ._denoise import Denoiser, as_values, conversion_row
 from ._door import place, settle_start, spread_condition
 from ._grid import AbstractGrid
 from ._noise import path_keys, path_noise, start_noise
-from ._restore import AbstractRestoration, InverseProblem, Restored, Run
+from ._restore import AbstractRestoration, InverseProblem, Restored, Run, without_recompiling
 from ._trace import Node
 
 

@@ -97,11 +97,7 @@ class InverseProblem(eqx.Module):
 
     def pseudo_inverse(self, y: Array, max_steps: int = 100, weight: Any = 0.0) -> ConjugateGradients:
         """`argmin |y - A x|^2 + weight |x|^2` of a batch by conjugate gradients from 0; for weight 0 it is `A^+ y`."""
-
-        def solve(b: Array) -> ConjugateGradients:
-            return conjugate_gradients(lambda x: self.normal(x) + weight * x, b, max_steps=max_steps, rtol=1e-5)
-
-        return jax.vmap(solve)(self.adjoint(y))
+        return _least_squares(without_recompiling(self), y, max_steps, jnp.asarray(weight, jnp.float32))
 
     def repeat(self, count: int) -> "InverseProblem":
         """The problem with all of its measurements, and the conditions that belong to them, `count` times in a row."""
@@ -157,6 +153,19 @@ class InverseProblem(eqx.Module):
             raise ValueError(
                 f"operator.adjoint is not the adjoint of operator: <A x, y> is {left:.6g} and <x, A* y> {right:.6g}"
             )
+
+
+def without_recompiling(problem: InverseProblem) -> InverseProblem:
+    """The problem with its level of noise as an array, so that another level is no other program."""
+    return eqx.tree_at(lambda p: p.noise_std, problem, jnp.asarray(problem.noise_std, jnp.float32))
+
+
+@eqx.filter_jit
+def _least_squares(problem: InverseProblem, y: Array, max_steps: int, weight: Array) -> ConjugateGradients:
+    def solve(b: Array) -> ConjugateGradients:
+        return conjugate_gradients(lambda x: problem.normal(x) + weight * x, b, max_steps=max_steps, rtol=1e-5)
+
+    return jax.vmap(solve)(problem.adjoint(y))
 
 
 class Restoration(eqx.Module):

@@ -69,7 +69,9 @@ class ExactPosterior(AbstractRestoration):
             parts = (self.mixture.weights, self.mixture.means, self.mixture.covariances)
             mixture = GaussianMixture(*(np.asarray(part, np.float64) for part in parts))
             keys = jax.random.split(run.key, problem.batch) if self.draw else None
-            x = _posterior(mixture, jnp.asarray(A.T), jnp.asarray(y), problem.noise_std**2 + self.floor, keys)
+            x = _posterior(
+                mixture, jnp.asarray(A.T), jnp.asarray(y), jnp.asarray(problem.noise_std**2 + self.floor), keys
+            )
             x = np.asarray(x, np.float32)
         return no_network(jnp.asarray(x).reshape(-1, *shape))
 
@@ -82,7 +84,7 @@ def _as_real(rows: np.ndarray) -> np.ndarray:
 
 
 @eqx.filter_jit
-def _posterior(mixture: GaussianMixture, A: Array, y: Array, variance: float, keys: Any) -> Array:
+def _posterior(mixture: GaussianMixture, A: Array, y: Array, variance: Array, keys: Any) -> Array:
     if keys is None:
         return jax.vmap(lambda y: mixture.observe(A, y, variance).mean)(y)
     return jax.vmap(lambda y, key: mixture.observe(A, y, variance).sample(key, 1)[0])(y, keys)

@@ -13,7 +13,8 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from ..core import Paper, check_instance, check_integer, check_number
-from ._restore import AbstractRestoration, InverseProblem, Restored, Run, no_network
+from ._consistency import numbers_as_values
+from ._restore import AbstractRestoration, InverseProblem, Restored, Run, no_network, without_recompiling
 from ._total_variation import admm_iteration, check_axes, empty_split
 
 
@@ -60,7 +61,7 @@ class TotalVariation(AbstractRestoration):
     def solve(self, problem: InverseProblem, run: Run) -> Restored:
         """See `diffusion.restore`."""
         check_axes("axes", self.axes, problem)
-        return no_network(*_iterate(self, problem))
+        return no_network(*_iterate(numbers_as_values(self), without_recompiling(problem)))
 
 
 @eqx.filter_jit

@@ -227,7 +227,7 @@ class GaussianMixture(eqx.Module):
             raise ValueError(f"indices must leave at least one of the {self.means.shape[1]} coordinates free")
         return _condition(self, given, other, settled(check_array("values", values, shape=(len(given),))))
 
-    def observe(self, operator: Any, y: Any, variance: float | int) -> "GaussianMixture":
+    def observe(self, operator: Any, y: Any, variance: float | int | Float[Array, ""]) -> "GaussianMixture":
         """The posterior mixture given linear measurements `y = A x + n`, `n ~ N(0, variance I)`.
 
         With `S_k = A C_k A' + variance I` and the gain `G_k = C_k A' S_k^{-1}`, component `k` becomes
