@@ -139,11 +139,10 @@ def _method(method: str, gamma: float | None, zeta: float, weight: float, nfe: i
     from perturbax import diffusion
 
     sampler = diffusion.Renoise(steps=nfe)
-    if method == "dds" and gamma is None:
-        gamma_of_noise = diffusion.Proximal(diffusion.PosteriorWeight())
-        return diffusion.DDS(diffusion.Noiseless() if noise == 0.0 else gamma_of_noise, sampler)
     if method == "dds":
-        return diffusion.DDS(diffusion.Proximal(gamma), sampler)
+        if gamma is None and noise == 0.0:
+            return diffusion.DDS(diffusion.Noiseless(), sampler)
+        return diffusion.DDS(diffusion.Proximal(diffusion.PosteriorWeight() if gamma is None else gamma), sampler)
     if method in ("projection", "gradient-step"):
         return (diffusion.Projection if method == "projection" else diffusion.GradientStep)(sampler)
     if method == "dps":

@@ -75,7 +75,7 @@ class DiffPIR(AbstractRestoration):
 
     def solve(self, problem: InverseProblem, run: Run) -> Restored:
         """See `diffusion.restore`."""
-        path = _CorrectedNoise(self.steps, self.zeta, self.grid)
+        path = _CorrectedNoise(steps=self.steps, zeta=self.zeta, grid=self.grid)
         return run_consistent(problem, _LevelProximal(self.weight, self.cg_steps), path, run)
 
 

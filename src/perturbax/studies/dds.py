@@ -81,7 +81,7 @@ def run(trial: Trial, key: Any) -> dict[str, Any]:
     name, noise = trial.cell["problem"], trial.cell["noise"]
     operator_key, noise_key, run_key = jax.random.split(key, 3)
     operator = operator_of(name, operator_key)
-    truth = held_out(name, trial.seed, trial.cell["images"])
+    truth = held_out(name, int(trial.seed), trial.cell["images"])
     clean = jax.vmap(operator)(jnp.asarray(truth))
     error = noise * jax.random.normal(noise_key, (2, *clean.shape))
     y = clean + (error[0] + 1j * error[1] if jnp.issubdtype(clean.dtype, jnp.complexfloating) else error[0])

@@ -141,8 +141,8 @@ class TwoChannel(AbstractImaging):
 
     operator: AbstractImaging
 
-    def __check_init__(self):
-        check_instance("operator", self.operator, AbstractImaging, "an operator of perturbax.systems")
+    def __init__(self, operator: AbstractImaging):
+        self.operator = check_instance("operator", operator, AbstractImaging, "an operator of perturbax.systems")
         if not jnp.issubdtype(self.operator.dtype, jnp.complexfloating):
             raise TypeError(f"operator must take complex images, this {type(self.operator).__name__} takes real ones")
 
@@ -169,9 +169,9 @@ class Stack(AbstractImaging):
     operator: AbstractImaging
     depth: int = eqx.field(static=True)
 
-    def __check_init__(self):
-        check_instance("operator", self.operator, AbstractImaging, "an operator of perturbax.systems")
-        check_integer("depth", self.depth, minimum=1)
+    def __init__(self, operator: AbstractImaging, depth: int):
+        self.operator = check_instance("operator", operator, AbstractImaging, "an operator of perturbax.systems")
+        self.depth = check_integer("depth", depth, minimum=1)
 
     @property
     def shape(self) -> tuple[int, ...]:
