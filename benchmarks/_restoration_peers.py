@@ -13,7 +13,7 @@ import sys
 import types
 from typing import Any
 
-_NOT_NEEDED = ("torchvision", "torchmetrics", "einops", "natsort", "numba", "pywt")
+_NOT_NEEDED = ("torchvision", "natsort", "numba", "pywt")
 
 
 class _StandIn:

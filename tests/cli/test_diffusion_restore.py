@@ -73,7 +73,7 @@ def test_measurements_in_hdf5_at_another_scale_give_the_same_images_at_that_scal
     capsys.readouterr()
     more = ["--in", f"{tmp_path / 'scan.h5'}:kspace", "--scale", "100", "--out", str(scaled)]
     assert main(scan(files, *quick, "2", *more, "--json")) == 0
-    assert json.loads(capsys.readouterr().out)["evaluations"] == 5
+    assert json.loads(capsys.readouterr().out)["evaluations"] == 10
     np.testing.assert_allclose(np.load(scaled)["x"], 100.0 * np.load(plain)["x"], rtol=1e-2, atol=0.5)
     assert main(scan(files, "--in", f"{tmp_path / 'scan.h5'}:other")) == 2
     assert "has no dataset 'other', it has kspace" in capsys.readouterr().err

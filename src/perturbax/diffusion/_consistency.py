@@ -112,7 +112,7 @@ class Noiseless(AbstractConsistency):
 
     **Raises:** `ValueError` when one is out of range.
 
-    Source: Chung, Lee & Ye 2024, algorithm 1.
+    Source: Chung, Lee & Ye 2024, arXiv 2303.05754.
 
     >>> Noiseless(steps=3).tolerance
     1e-05
@@ -177,7 +177,7 @@ class Proximal(AbstractConsistency):
 
     **Raises:** `ValueError` when one is out of range, or, when used, a `PosteriorWeight` meets a problem without noise.
 
-    Source: Chung, Lee & Ye 2024, equation 14.
+    Source: Chung, Lee & Ye 2024, arXiv 2303.05754.
 
     >>> Proximal(gamma=5.0).steps
     5
@@ -222,7 +222,7 @@ class Projected(AbstractConsistency):
 
     **Raises:** `ValueError` when `steps` is not positive.
 
-    Source: Wang, Yu & Zhang 2023 (DDNM), equation 8; Song et al. 2022.
+    Source: Wang, Yu & Zhang 2023 (DDNM), arXiv 2212.00490; Song et al. 2022.
 
     >>> Projected().steps
     100
@@ -243,16 +243,9 @@ def run_consistent(
     problem: InverseProblem, consistency: AbstractConsistency, sampler: AbstractPlanned | None, run: Run
 ) -> Restored:
     """Sample from the prior, by `Renoise()` when no sampler is given, with every data prediction corrected."""
-    prior = problem.prior
-    if prior.corrector is not None:
-        raise ValueError("corrector of the prior must be None: the measurements take its place")
     consistency.check(problem)
-    corrected = eqx.tree_at(
-        lambda p: p.corrector,
-        prior,
-        Consistent(without_recompiling(problem), numbers_as_values(consistency)),
-        is_leaf=lambda leaf: leaf is None,
-    )
+    corrector = Consistent(without_recompiling(problem), numbers_as_values(consistency))
+    corrected = eqx.tree_at(lambda p: p.corrector, problem.prior, corrector, is_leaf=lambda leaf: leaf is None)
     samples = sample(
         corrected,
         Renoise() if sampler is None else sampler,

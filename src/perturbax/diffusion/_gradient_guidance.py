@@ -45,8 +45,6 @@ class AbstractGuided(AbstractRestoration):
     def solve(self, problem: InverseProblem, run: Run) -> Restored:
         """See `diffusion.restore`."""
         prior, process, grid = problem.prior, problem.prior.process, self.grid
-        if prior.corrector is not None:
-            raise ValueError("corrector of the prior must be None: the measurements take its place")
         times = grid.times(process, self.steps - grid.denoises, prior.start)
         x_T = run.x_T
         if x_T is None:
@@ -61,18 +59,18 @@ class AbstractGuided(AbstractRestoration):
         # After the grid's end comes, where it denoises, a last step to no noise at all.
         alphas, sigmas = (np.asarray(f(times), np.float64) for f in (process.alpha, process.sigma))
         ends = (np.append(alphas[1:], 1.0), np.append(sigmas[1:], 0.0))
-        kept = slice(0, len(times) if grid.denoises else len(times) - 1)
-        here = times[kept]
+        stages = slice(0, len(times) if grid.denoises else len(times) - 1)
+        here = times[stages]
         rows = conversion_row(
             prior.prediction,
             here,
             np.asarray(process.model_time(here)),
-            alphas[kept],
-            sigmas[kept],
+            alphas[stages],
+            sigmas[stages],
             np.ones(here.size, bool),
         )
         table = jax.tree.map(lambda column: jnp.asarray(column, x_T.dtype), rows)
-        columns = (here, alphas[kept], sigmas[kept], ends[0][kept], ends[1][kept])
+        columns = (here, alphas[stages], sigmas[stages], ends[0][stages], ends[1][stages])
         nodes = tuple(jnp.asarray(column, x_T.dtype) for column in columns)
         denoiser = Denoiser(prior.model, as_values(prior.guidance, x_T.dtype), None)
         condition = spread_condition("condition", prior.condition, x_T)

@@ -1,4 +1,4 @@
-"""How a sampler mixes the noise that it predicted with fresh noise: the two conventions of DDS.
+"""How a sampler mixes the noise that it predicted with fresh noise: a constant share, or DDIM's.
 
 A step from `s` to `t` ends at `x_t = alpha_t x_0 + a e + b z` with the noise prediction `e`, fresh `z ~ N(0, I)`, and
 `a^2 + b^2 = sigma_t^2`; a convention is the share of `b`.
@@ -51,13 +51,13 @@ class MixedNoise(AbstractRenoising):
 
 
 class AncestralNoise(AbstractRenoising):
-    """`b = eta` times the standard deviation of `x_t` given `x_s` and `x_0`: DDIM's noise, as in the paper's text.
+    """`b = eta` times the standard deviation of `x_t` given `x_s` and `x_0`: DDIM's noise.
 
     **Arguments:** `eta`: the share of the ancestral noise, in [0, 1].
 
     **Raises:** `ValueError` when it lies outside.
 
-    Source: Chung, Lee & Ye 2024, algorithm 1; Song, Meng & Ermon 2021, equation 16.
+    Source: Song, Meng & Ermon 2021, arXiv 2010.02502.
 
     >>> AncestralNoise().eta
     0.85

@@ -41,7 +41,8 @@ class InverseProblem(eqx.Module):
 
     **Arguments:**
 
-    - `prior`: a `Sampling` problem, the diffusion model of the images.
+    - `prior`: a `Sampling` problem, the diffusion model of the images; without a corrector, whose place the
+      measurements take.
     - `operator`: `A`, a linear JAX function of one real image of shape `prior.shape`, such as `systems.MRI(...)` or the
       method `mv` of a Lineax operator; an object with a method `adjoint` is asked for it, otherwise the adjoint is had
       by transposition. Complex images are real ones of two channels: `systems.TwoChannel(...)`.
@@ -64,6 +65,8 @@ class InverseProblem(eqx.Module):
 
     def __init__(self, prior: Sampling, operator: Callable, y: Any, noise_std: float | int = 0.0):
         self.prior = check_instance("prior", prior, Sampling, "a diffusion.Sampling problem")
+        if prior.corrector is not None:
+            raise ValueError("prior must have no corrector: the measurements take its place")
         check_callable("operator", operator, "operator(x)")
         self.operator = operator
         self.noise_std = check_number("noise_std", noise_std, minimum=0.0)
@@ -173,9 +176,9 @@ class Restoration(eqx.Module):
 
     - `x`: shape `(batch, *shape)`, or `(num_samples, batch, *shape)` when several were asked for.
     - `residual`: `|y - A x| / |y|` of each; `result`: how it went.
-    - `stats`: `"evaluations"` of the network, `"network_gradients"` (evaluations that were differentiated), and
-      `"operator_applications"` of `A* A` for each image, exactly, where the method makes any. A network evaluation is
-      one call on the whole batch.
+    - `stats`: `"evaluations"` of the network and `"network_gradients"` (evaluations that were differentiated), in calls
+      on one image for each measurement, so that several samples cost their sum; `"operator_applications"` of `A* A` for
+      each image, where the method makes any.
     - `residuals`: with `trajectory=True` the residual of the data prediction at every evaluation, with a leading axis.
     """
 
@@ -278,7 +281,8 @@ def restore(
     if trajectory:
         residuals = jnp.stack([_residuals(every, preview).reshape(each) for preview in done.previews])
     _warn_of_noise(problem, residual)
-    counted = {name: n.reshape(each) if np.ndim(n) else n for name, n in done.stats.items()}
+    count = every.batch // problem.batch
+    counted = {name: n.reshape(each) if np.ndim(n) else count * n for name, n in done.stats.items()}
     x = done.x.reshape(*each, *problem.prior.shape)
     return Restoration(x, residual, done.result, counted, residuals)
 

@@ -5,7 +5,7 @@ For `min_x 1/2 |y - A x|^2 + weight |D x|_1` with periodic forward differences `
     x <- a few conjugate gradients on (A* A + rho D* D) x = A* y + rho D* (d - u),
     d <- shrink(D x + u, weight / rho),     u <- u + D x - d.
 
-Boyd et al. 2011, section 6.4.1; Chung, Lee & Ye 2024, algorithm 3, which makes one iteration a step of a sampler.
+Boyd et al. 2011 (generalized lasso); Chung, Lee & Ye 2024 make one iteration a step of a sampler.
 """
 
 from typing import Any, NamedTuple
@@ -79,7 +79,7 @@ class SliceVariation(AbstractConsistency):
 
     **Raises:** `ValueError` when one is out of range, or, when used, images have no such axis.
 
-    Source: Chung, Lee & Ye 2024, algorithm 3, with the values of its code.
+    Source: Chung, Lee & Ye 2024, arXiv 2303.05754, with the values of its code.
 
     >>> SliceVariation(weight=0.4).rho
     10.0

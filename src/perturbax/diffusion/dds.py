@@ -1,6 +1,6 @@
 """DDS: decomposed diffusion sampling for inverse problems.
 
-Chung, Lee & Ye 2024 (arXiv 2303.05754), algorithms 1 to 3. At every step of the sampler,
+Chung, Lee & Ye 2024 (arXiv 2303.05754). At every step of the sampler,
 
     x_0  <- data prediction at x_t                                                              (Tweedie)
     x_0  <- a few conjugate gradients towards A x = y, started at x_0                           (consistency)
@@ -34,7 +34,7 @@ class DDS(AbstractRestoration):
 
     **Raises:** `TypeError` for other objects.
 
-    Source: Chung, Lee & Ye 2024, algorithms 1 to 3.
+    Source: Chung, Lee & Ye 2024, arXiv 2303.05754.
 
     >>> from perturbax import diffusion
     >>> diffusion.DDS(diffusion.Proximal(gamma=5.0)).consistency.gamma

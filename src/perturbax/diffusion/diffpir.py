@@ -1,6 +1,6 @@
 """DiffPIR: plug-and-play restoration with a diffusion model as the denoiser.
 
-Zhu et al. 2023 (arXiv 2305.08995), algorithm 1. With `rho_t = weight noise_std^2 alpha_t^2 / sigma_t^2`, at every step
+Zhu et al. 2023 (arXiv 2305.08995). With `rho_t = weight noise_std^2 alpha_t^2 / sigma_t^2`, at every step
 
     x_0  <- argmin_x |y - A x|^2 + rho_t |x - x_0|^2,                                        (proximal, exact)
     e    <- (x_t - alpha_t x_0) / sigma_t,                                                   (corrected noise)
@@ -36,7 +36,7 @@ class DiffPIR(AbstractRestoration):
 
     **Raises:** `ValueError` when one is out of range.
 
-    Source: Zhu et al. 2023, algorithm 1; `weight` and `zeta` from its official code.
+    Source: Zhu et al. 2023, arXiv 2305.08995; `weight` and `zeta` from its official code.
 
     >>> from perturbax import diffusion
     >>> diffusion.DiffPIR(steps=20).zeta

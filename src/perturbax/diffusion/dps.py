@@ -1,6 +1,6 @@
 """DPS: diffusion posterior sampling.
 
-Chung, Kim, Mccann, Klasky & Ye 2023 (arXiv 2209.14687), algorithm 1: after every ancestral step the state descends
+Chung, Kim, Mccann, Klasky & Ye 2023 (arXiv 2209.14687): after every ancestral step the state descends
 along the gradient of the misfit, through the network,
 
     x_t' <- x_t' - zeta grad_{x_t} |y - A x_0(x_t)|.
@@ -29,7 +29,7 @@ class DPS(AbstractGuided):
 
     **Raises:** `ValueError` when one is out of range; when used, `TypeError` for a foreign model.
 
-    Source: Chung et al. 2023, algorithm 1.
+    Source: Chung et al. 2023, arXiv 2209.14687.
 
     >>> from perturbax import diffusion
     >>> diffusion.DPS(steps=100, zeta=0.3).eta

@@ -29,7 +29,7 @@ class ExactPosterior(AbstractRestoration):
     **Raises:** `TypeError` when `mixture` is something else; `ValueError` when `floor` is negative or, when used, sizes
     do not fit.
 
-    Source: Bishop 2006, equations 2.113 to 2.117.
+    Source: Bishop 2006 (linear Gaussian models).
 
     >>> from perturbax import diffusion, stats
     >>> mixture = stats.GaussianMixture([1.0], [[0.0, 0.0]], [[[1.0, 0.5], [0.5, 1.0]]])

@@ -25,7 +25,7 @@ class GradientStep(AbstractRestoration):
 
     **Raises:** `TypeError` when `sampler` is something else.
 
-    Source: Chung, Lee & Ye 2024, section 3 (the step of MCG and DPS on the manifold, equation 9).
+    Source: Chung, Lee & Ye 2024, arXiv 2303.05754.
 
     >>> from perturbax import diffusion
     >>> diffusion.GradientStep(diffusion.Renoise(steps=20)).sampler.steps

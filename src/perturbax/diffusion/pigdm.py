@@ -1,6 +1,6 @@
 """PiGDM: pseudo-inverse guided diffusion models.
 
-Song, Vahdat, Mardani & Kautz 2023, equation 7: with the data given `x_t` taken as normal around the data prediction, of
+Song, Vahdat, Mardani & Kautz 2023: with the data given `x_t` taken as normal around the data prediction, of
 variance `r^2 = sigma^2 / (alpha^2 + sigma^2)`,
 
     grad_{x_t} log p(y | x_t) = (d x_0 / d x_t)' A* (r^2 A A* + noise_std^2)^{-1} (y - A x_0),
@@ -32,7 +32,7 @@ class PiGDM(AbstractGuided):
 
     **Raises:** `ValueError` when one is out of range; when used, `TypeError` for a foreign model.
 
-    Source: Song et al. 2023, equation 7.
+    Source: Song et al. 2023.
 
     >>> from perturbax import diffusion
     >>> diffusion.PiGDM(steps=20).cg_steps

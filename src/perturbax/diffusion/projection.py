@@ -1,6 +1,6 @@
 """Projection onto the measurements at every step.
 
-Song, Shen, Xing & Ermon 2022 (score-MRI) and Wang, Yu & Zhang 2023 (DDNM, equation 8): the data prediction becomes the
+Song, Shen, Xing & Ermon 2022 (score-MRI) and Wang, Yu & Zhang 2023 (DDNM): the data prediction becomes the
 nearest image that meets the measurements,
 
     x_0 <- x_0 + A^+ (y - A x_0).
@@ -24,7 +24,7 @@ class Projection(AbstractRestoration):
 
     **Raises:** `TypeError` for other objects.
 
-    Source: Wang, Yu & Zhang 2023, equation 8.
+    Source: Wang, Yu & Zhang 2023, arXiv 2212.00490.
 
     >>> from perturbax import diffusion
     >>> diffusion.Projection(diffusion.Renoise(steps=20)).sampler.steps

@@ -1,11 +1,11 @@
 """The sampler of DDS, which mixes old and new noise.
 
-Chung, Lee & Ye 2024 (arXiv 2303.05754), algorithm 1. With the data prediction `x_0` (corrected, where there is a
+Chung, Lee & Ye 2024 (arXiv 2303.05754). With the data prediction `x_0` (corrected, where there is a
 corrector) and the noise prediction `e` from before the correction, at the next point of the grid
 
     x_t = alpha_t x_0 + sqrt(sigma_t^2 - b^2) e + b z,    z ~ N(0, I),
 
-where `b` is `eta sigma_t` in the official code and `eta` times DDIM's ancestral deviation in the paper.
+where `b` is `eta sigma_t` in the official code; `eta` times DDIM's ancestral deviation is the other convention.
 """
 
 import itertools
@@ -29,7 +29,7 @@ class Renoise(AbstractPlanned):
 
     **Raises:** `TypeError` when `noise` is something else, `ValueError` when `steps` is too small.
 
-    Source: Chung, Lee & Ye 2024, algorithm 1 and official code. Without a corrector, `AncestralNoise(eta)` is DDIM.
+    Source: Chung, Lee & Ye 2024, and their code. Without a corrector, `AncestralNoise(eta)` is DDIM.
 
     >>> import jax
     >>> from perturbax import diffusion

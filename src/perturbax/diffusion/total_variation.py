@@ -28,7 +28,7 @@ class TotalVariation(AbstractRestoration):
 
     **Raises:** `ValueError` when one is out of range, or, when used, images have no such axes.
 
-    Source: Rudin, Osher & Fatemi 1992, equation 2.2; Boyd et al. 2011, section 6.4.1.
+    Source: Rudin, Osher & Fatemi 1992; Boyd et al. 2011 (generalized lasso).
 
     >>> from perturbax import diffusion
     >>> diffusion.TotalVariation(weight=0.1).axes

@@ -242,7 +242,7 @@ class GaussianMixture(eqx.Module):
 
         **Raises:** `ValueError` when shapes disagree or `variance` is negative.
 
-        Source: Bishop 2006, equations 2.113 to 2.117.
+        Source: Bishop 2006 (linear Gaussian models).
 
         >>> mixture = GaussianMixture([1.0], [[0.0, 0.0]], [[[1.0, 0.5], [0.5, 1.0]]])
         >>> mixture.observe([[1.0, 0.0]], [2.0], variance=1.0).mean.round(3).tolist()
