@@ -195,6 +195,9 @@ def excursions(problem: StationaryGaussian, method: AbstractExcursionMethod, *, 
     check_instance("method", method, AbstractExcursionMethod, "a method such as SlepianIIA()")
     if key is not None:
         check_key("key", key)
+    traced = any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(problem))
+    if traced and not jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]
+        raise TypeError("problem is traced by jit, vmap or grad in float32; put `with core.float64():` around that")
     with float64():
         # Arrays, so that one compiled program serves all parameters.
         numbers, rest = eqx.partition(problem, eqx.is_array_like)

@@ -140,20 +140,20 @@ def persistency(
         return theta * (end * _WEIGHTS @ (jnp.exp(theta * nodes) * H) + tail) - 1.0
 
     args = (nodes, H, end, last[1], rate[1], mean)
-    # Jensen: exp(theta E V) <= E exp(theta V) = 1 / p+.
-    highest = jnp.minimum(-jnp.log(problem.share_above), (1.0 - 1e-12) * rate[1] * mean)
+    # Jensen: exp(theta E V) <= E exp(theta V) = 1 / p+. From above the root Newton's iteration falls to it, because
+    # the condition is increasing and convex.
+    highest = jnp.minimum(-jnp.log(problem.share_above), (1.0 - 1e-6) * rate[1] * mean)
     highest = jax.lax.stop_gradient(highest)
     steady = (rate[1] > _STEADY * rate[0]) & (condition(highest, args) > 0.0)
     found = optx.root_find(
-        lambda x, args: jnp.where(steady, condition(jnp.where(steady, x, 0.0), args), x - 0.5 * highest),
-        optx.Bisection(rtol=1e-14, atol=1e-14),
-        0.5 * highest,
+        lambda x, args: jnp.where(steady, condition(jnp.where(steady, x, 0.0), args), x),
+        optx.Newton(rtol=1e-13, atol=1e-13),
+        jnp.where(steady, highest, 0.0),
         args,
-        options={"lower": jnp.zeros_like(highest), "upper": highest},
         max_steps=100,
         throw=False,
     )
-    return jnp.where(steady, found.value, jnp.nan) / mean
+    return jnp.where(steady & (found.result == optx.RESULTS.successful), found.value, jnp.nan) / mean
 
 
 def integrate(function: Any, end: Any) -> Array:

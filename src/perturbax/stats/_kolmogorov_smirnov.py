@@ -32,7 +32,7 @@ def kolmogorov_smirnov(x: Any, y: Any) -> float:
 
 
 def kolmogorov_smirnov_floor(n: int, m: int | None = None) -> Floor:
-    """Mean and deviation of `kolmogorov_smirnov` when there is nothing to tell apart; the same for every continuous law.
+    """Mean and deviation of `kolmogorov_smirnov` when there is nothing to tell apart, the same for all continuous laws.
 
     **Arguments:** `n`: independent points of the sample; `m`: of the other one, `None` when that is a distribution
     function.

@@ -5,8 +5,9 @@ Rice 1945, section 3.4; Longuet-Higgins 1962. After an up-crossing of 0 the inte
     W(t) = v (sqrt(1 - rho^2) - rho arccos rho) / (2 pi sqrt(lambda2) sqrt(1 - r^2)),
     v = lambda2 - r'^2 / (1 - r^2),   rho = (-r'' - r r'^2 / (1 - r^2)) / v,
 
-the mean and correlation of the slopes at both ends given that the process is 0 there. The first down-crossing is one
-of them, so `P(T <= t) <= int_0^t W`, with equality in the limit of short excursions.
+the variance and the correlation of the slopes at both ends given that the process is 0 there. The first down-crossing
+is one of them, so `P(T <= t) <= int_0^t W`, with equality in the limit of short excursions when the process has two
+derivatives. With one only, more crossings are as close as the first one, and the bound is a few percent off at once.
 """
 
 import math
@@ -21,7 +22,7 @@ from ._excursions import AbstractExcursionMethod, ExcursionLaw, StationaryGaussi
 
 
 class RiceBound(AbstractExcursionMethod):
-    """A lower bound of the survival function, close for excursions that are short against their mean; level 0 only.
+    """A lower bound of the survival function, close for excursions that are short for a smooth process; level 0 only.
 
     It is no approximation of the law: where the bound has reached 0 nothing is said. `theta` is NaN and `mean` the
     exact one of the process.
@@ -71,10 +72,8 @@ class RiceBound(AbstractExcursionMethod):
 
 
 def down_crossing_intensity(problem: StationaryGaussian, t: Float[Array, " n"]) -> Float[Array, " n"]:
-    """`W(t)`, and its limit by the first grid point at 0."""
-    # v and 1 - rho^2 lose all digits where 1 - r^2 is that small.
-    floor = 1e-3 / jnp.sqrt(problem.lambda2)
-    t = jnp.maximum(t, floor)
+    """`W(t)`; closer to 0 than where its terms keep their digits, the value there."""
+    t = jnp.maximum(t, 1e-3 / jnp.sqrt(problem.lambda2))
 
     def slope(t: Array) -> Array:
         return problem.decorrelation(t)[1]
