@@ -28,6 +28,10 @@ from ._robust_subset import RobustSubset as RobustSubset
 from ._robust_subset import robust_subset as robust_subset
 from ._sampling_floor import Floor as Floor
 from ._sampling_floor import sampling_floor as sampling_floor
+from ._series import autocorrelation as autocorrelation
+from ._series import bootstrap_theta as bootstrap_theta
+from ._series import excursion_durations as excursion_durations
+from ._series import stationary_gaussian as stationary_gaussian
 from ._subset_search import AllSubsets as AllSubsets
 from ._subset_search import Classes as Classes
 from ._subset_search import Greedy as Greedy
@@ -84,10 +88,13 @@ __all__ = [
     "Tabular",
     "WholeSet",
     "WholeStableSet",
+    "autocorrelation",
+    "bootstrap_theta",
     "canonical_subset",
     "covariances",
     "energy_distance",
     "equivalence_classes",
+    "excursion_durations",
     "excursions",
     "frechet_distance",
     "frechet_distance_of_moments",
@@ -98,6 +105,7 @@ __all__ = [
     "sampling_floor",
     "sinkhorn_wasserstein",
     "sliced_wasserstein",
+    "stationary_gaussian",
     "wasserstein",
     "whole_set_is_best",
 ]

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..core import Paper
-from ._excursions import StationaryGaussian, only_level_zero
+from ._excursions import ExcursionLaw, StationaryGaussian, only_level_zero
 from ._independent_intervals import AbstractIndependentIntervals, integrate
 
 
@@ -62,9 +62,12 @@ class ClassicalIIA(AbstractIndependentIntervals):
         ),
     )
 
+    def law(self, problem: StationaryGaussian, key: Any) -> ExcursionLaw:
+        only_level_zero(problem, self)
+        return super().law(problem, key)
+
     def probabilities(self, problem: StationaryGaussian, t: Float[Array, " n"]) -> tuple[Array, Array]:
         """`(1 + E) / 2` twice, with `E = -(mu/2) R'`."""
-        only_level_zero(problem, self)
         early = t * jnp.sqrt(problem.lambda2) < 1e-6
         inside = jnp.where(early, 1.0 / jnp.sqrt(problem.lambda2), t)
         _, slope = jax.jvp(lambda t: _clipped(problem, t), (inside,), (jnp.ones_like(inside),))

@@ -336,8 +336,7 @@ def from_samples(
         table, target = np.vstack([table, firm / (lambda2 * scales**2)]), np.append(target, firm)
     weights = nnls(table, target)[0]
     weights /= weights.sum()
-    kept = weights > 0.0
-    fitted = ScaleMixture(weights[kept], scales[kept])
+    fitted = ScaleMixture(weights, scales)
     misfit = np.abs(table[: t.size] @ weights - r)
     if misfit.max() > tolerance:
         raise ValueError(
