@@ -137,7 +137,7 @@ class ExcursionLaw(eqx.Module):
         """
         t = np.asarray(check_array("t", t), np.float64)
         beyond = np.maximum(t - self.t[-1], 0.0)
-        return np.interp(t, self.t, self.survival) * np.exp(-np.nan_to_num(self.theta) * beyond)
+        return np.asarray(np.interp(t, self.t, self.survival) * np.exp(-np.nan_to_num(self.theta) * beyond))
 
     def quantile(self, q: Any) -> Float[np.ndarray, "..."]:
         """The durations that are not exceeded with probability `q`; infinite beyond a horizon without known tail.
@@ -152,7 +152,7 @@ class ExcursionLaw(eqx.Module):
         if np.isnan(self.theta):
             return np.where(1.0 - q < last, np.inf, inside)
         # At least 0: also where a law ends within the grid.
-        return inside + np.log(np.maximum(last / (1.0 - q), 1.0)) / self.theta
+        return np.asarray(inside + np.log(np.maximum(last / (1.0 - q), 1.0)) / self.theta)
 
     def sample(self, key: Any, n: int) -> Float[np.ndarray, " n"]:
         """Independent durations, by inversion of the distribution function.

@@ -88,13 +88,15 @@ def stationary_gaussian(
     r = autocorrelation(x, lags)
     if r.size < 3:
         raise ValueError(f"lags must be 3 or more, got {r.size}")
-    # Where the true correlation is 0 the empirical one has the variance sum_k r_k^2 / n.
-    error = math.sqrt((1.0 + 2.0 * float(np.sum(r[1:] ** 2))) / x.size)
+    # Where the true correlation is 0 the empirical one has the variance sum_k r_k^2 / n. If it is monotone, what comes
+    # after the first sign change is noise.
+    positive = r[: np.argmax(r < 0.0)] if np.any(r < 0.0) else r
+    error = math.sqrt((1.0 + 2.0 * float(np.sum(positive[1:] ** 2))) / x.size)
     target = r
     if lags is None and np.any(r < error):
         cut = max(int(np.argmax(r < error)), 2)
         target = np.where(np.arange(r.size) < cut, r, 0.0)[: 2 * cut]
-    tolerance = max(0.05, 2.5 * error)
+    tolerance = max(0.05, error * math.sqrt(2.0 * math.log(r.size)))  # the largest of as many normal errors
     rate = crossings / ((x.size - 1) * spacing)
     fitted = from_samples(spacing * np.arange(target.size), target, crossing_rate=rate, tolerance=tolerance)
     misfit = np.abs(np.asarray(fitted(spacing * np.arange(r.size)), np.float64) - r)

@@ -334,7 +334,9 @@ def from_samples(
     if crossing_rate is not None:
         lambda2 = (math.pi * check_number("crossing_rate", crossing_rate, minimum=0.0, exclusive=True)) ** 2
         table, target = np.vstack([table, firm / (lambda2 * scales**2)]), np.append(target, firm)
-    weights = nnls(table, target)[0]
+    # Neighbouring scales are nearly alike: a little ridge makes the choice between them unique.
+    table, target = np.vstack([table, 1e-3 * math.sqrt(t.size) * np.eye(atoms)]), np.append(target, np.zeros(atoms))
+    weights = nnls(table, target, maxiter=100 * atoms)[0]
     weights /= weights.sum()
     fitted = ScaleMixture(weights, scales)
     misfit = np.abs(table[: t.size] @ weights - r)
