@@ -103,7 +103,7 @@ class ExcursionLaw(eqx.Module):
     - `mean`: of `T`, beyond the horizon included.
     - `valid`: whether this is a distribution: for level 0 proven, for others seen on the grid. `reason` says more.
     - `first_increase`: where the matched function first increases, NaN when it does not.
-    - `durations`: excursions that were observed, for a method that simulates.
+    - `durations`: the excursions that a method counted in increasing order, none for one that counts none.
     """
 
     t: Float[Values, " n"]
@@ -113,7 +113,7 @@ class ExcursionLaw(eqx.Module):
     mean: Float[Values, ""]
     valid: Bool[Values, ""]
     first_increase: Float[Values, ""]
-    durations: Float[Values, " m"] | None = None
+    durations: Float[Values, " m"] = eqx.field(default_factory=lambda: np.zeros(0))
     note: str = eqx.field(static=True, default="")
     stats: dict[str, Any] = eqx.field(default_factory=dict)
 

@@ -13,6 +13,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jax.scipy.special import gammainc
 from jaxtyping import Array, Float
 from scipy.optimize import nnls
@@ -273,11 +274,11 @@ class ScaleMixture(AbstractCovariance):
     def __init__(self, weights: Any, scales: Any):
         self.weights = check_array("weights", weights, ndim=1)
         self.scales = check_array("scales", scales, shape=self.weights.shape)
-        if not isinstance(self.weights, jax.core.Tracer) and not (
+        if not isinstance(self.weights, Tracer) and not (
             np.all(np.asarray(self.weights) >= 0.0) and abs(float(np.sum(self.weights)) - 1.0) < 1e-5
         ):
             raise ValueError(f"weights must be at least 0 and sum to 1, got a sum of {np.sum(self.weights):g}")
-        if not isinstance(self.scales, jax.core.Tracer) and not np.all(np.asarray(self.scales) > 0.0):
+        if not isinstance(self.scales, Tracer) and not np.all(np.asarray(self.scales) > 0.0):
             raise ValueError("scales must be positive")
 
     def decorrelation(self, t: Any) -> Array:

@@ -146,7 +146,10 @@ def _agreement() -> dict[str, Any]:
 
 def _series() -> dict[str, Any]:
     """The anomalies of the monthly sea surface temperature off Peru, 1950 to 2010, about their mean."""
-    from statsmodels.datasets import elnino
+    try:
+        from statsmodels.datasets import elnino
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError("the series needs statsmodels: pip install 'perturbax[data-series]'") from None
 
     from perturbax import stats
 
