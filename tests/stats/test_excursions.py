@@ -11,6 +11,8 @@ from jax.scipy.special import ndtr
 
 from perturbax import stats
 from perturbax.core import float64
+from perturbax.stats._independent_intervals import _centred, _law, renewal_masses
+from perturbax.stats.simulated_excursions import _durations
 
 C = stats.covariances
 KEY = jax.random.key(0)
@@ -79,12 +81,17 @@ def test_the_law_is_a_geometric_sum(law):
     assert stats.kolmogorov_smirnov(T, lambda t: 1.0 - law.survival_at(t)) < floor.mean + 4 * floor.std
 
 
-def test_the_law_is_of_second_order_in_the_step():
-    fine = stats.excursions(diffusion(horizon=64.0), stats.SlepianIIA(points=2**13 + 1))
+def test_the_renewal_sum_is_of_second_order_in_the_step():
+    """For E = exp(-t) the geometric sum is exponential, with half the rate."""
     errors = []
-    for k in (7, 8):
-        coarse = stats.excursions(diffusion(horizon=64.0), stats.SlepianIIA(points=2**k + 1))
-        errors.append(np.abs(coarse.survival - fine.survival[:: 2 ** (13 - k)]).max())
+    for n in (401, 801):
+        t = np.linspace(0.0, 40.0, n)
+        with float64():
+            masses = _centred(jnp.asarray(0.5 * np.exp(-t)))
+            found = np.asarray(renewal_masses(masses, masses))
+        survival = 1.0 - np.cumsum(found) + 0.5 * found
+        errors.append(np.abs(survival - np.exp(-0.5 * t))[1:].max())
+    assert errors[0] < 1e-3
     assert 1.8 < math.log2(errors[0] / errors[1]) < 2.2
 
 
@@ -127,8 +134,6 @@ def test_simulation_agrees(level):
 
 
 def test_on_a_known_ring_every_excursion_is_counted():
-    from perturbax.stats.simulated_excursions import _durations
-
     t = np.linspace(0.0, 1.0, 400, endpoint=False)
     path = np.sin(2 * np.pi * (3 * t + 0.1)) + 1e-9
     found = np.asarray(_durations(jnp.asarray(path)[None])).ravel()
@@ -209,13 +214,11 @@ def test_vmap_and_gradient_over_a_parameter():
 
 
 def test_one_program_serves_all_parameters():
-    from perturbax.stats import _independent_intervals
-
     theta_of(2.0)
-    size = _independent_intervals._law._cached._cache_size()
+    size = _law._cached._cache_size()
     for scale in (3.0, 4.0):
         theta_of(scale)
-    assert _independent_intervals._law._cached._cache_size() == size
+    assert _law._cached._cache_size() == size
 
 
 def test_quantiles_invert_the_law_beyond_the_horizon_too(law):

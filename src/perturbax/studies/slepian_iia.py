@@ -239,9 +239,9 @@ def plot(table: "pd.DataFrame") -> Any:
     colors = {1: "#56b4e9", 2: "#0072b2", 3: "#009e73"}
     exponent, law = select(table, part="exponent").iloc[0], select(table, part="law").iloc[0]
     for d, color in colors.items():
-        label = f"diffusion, d = {d}: slope -{exponent[f'theta_{d}']:.4f}, true {TRUE[d]:.4f}"
+        label = f"diffusion, d = {d}: theta {exponent[f'theta_{d}']:.4f}, true {TRUE[d]:.4f}"
         axes.plot(exponent[f"t_{d}"], exponent[f"survival_{d}"], color=color, linewidth=1.7, label=label)
-    label = f"random acceleration: slope -{law['theta']:.4f}, true {TRUE_ACCELERATION:.4f}"
+    label = f"random acceleration: theta {law['theta']:.4f}, true {TRUE_ACCELERATION:.4f}"
     axes.plot(law["t"], law["survival"], color="#d55e00", linewidth=1.7, label=label)
     axes.plot(law["t"], law["exact"], "o", color="#d55e00", markersize=3.5, label="exact (McKean)")
     simulated = select(table, part="simulation").sort_values("seed")
@@ -249,8 +249,8 @@ def plot(table: "pd.DataFrame") -> Any:
         seen = row.survival >= 30.0 / row.excursions
         label = "simulated" if i == 0 else None
         axes.plot(row.t[seen], row.survival[seen], "s", color=colors[2], markersize=3.5, label=label)
-    axes.set(yscale="log", ylim=(1e-3, 1.2), xlim=(0.0, None), xlabel="t", ylabel="P(excursion > t)")
-    axes.set_title("Lines: independent intervals", loc="left", fontsize=10, fontweight="bold")
+    axes.set(yscale="log", ylim=(1e-3, 1.2), xlim=(0.0, 60.0), xlabel="t", ylabel="P(excursion > t)")
+    axes.set_title("Lines: independent intervals; the slope is -theta", loc="left", fontsize=10, fontweight="bold")
     axes.grid(True, color="0.9", linewidth=0.8)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8.5)
