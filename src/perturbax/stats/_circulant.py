@@ -100,17 +100,13 @@ class CirculantEmbedding(eqx.Module):
         name = check_choice("dtype", np.dtype(dtype).name, ("float32", "float64"))
         if name == "float64" and not jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]
             raise ValueError("dtype float64 needs `with core.float64():` around the call")
-        scales = jnp.asarray(np.sqrt(self.eigenvalues * self.period).astype(name))
-        return _rings(scales, check_key("key", key), paths, self.period)
+        # Real where the transform of a real path is, at both ends of the spectrum; else half of the power in each part.
+        scales = np.sqrt(0.5 * self.period * self.eigenvalues) * np.ones((2, 1))
+        scales[0, [0, -1]], scales[1, [0, -1]] = scales[0, [0, -1]] * math.sqrt(2.0), 0.0
+        return _rings(jnp.asarray(scales.astype(name)), check_key("key", key), paths, self.period)
 
 
 @partial(jax.jit, static_argnums=(2, 3))
-def _rings(scales: Array, key: Any, paths: int, period: int) -> Array:
-    # Row by row, because a batch at once is many times what the cache of a core holds.
-    def one(key: Any) -> Array:
-        z = jax.random.normal(key, (2, period // 2 + 1), scales.dtype)
-        ends = jnp.zeros(period // 2 + 1, bool).at[jnp.array([0, -1])].set(True)
-        real, imaginary = jnp.where(ends, z[0], z[0] * math.sqrt(0.5)), jnp.where(ends, 0.0, z[1] * math.sqrt(0.5))
-        return jnp.fft.irfft(scales * jax.lax.complex(real, imaginary), period)
-
-    return jax.vmap(one)(jax.random.split(key, paths))
+def _rings(scales: Float[Array, "2 half"], key: Any, paths: int, period: int) -> Float[Array, "paths period"]:
+    real, imaginary = scales[:, None] * jax.random.normal(key, (2, paths, scales.shape[1]), scales.dtype)
+    return jnp.fft.irfft(jax.lax.complex(real, imaginary), period)
