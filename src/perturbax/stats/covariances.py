@@ -1,7 +1,6 @@
 """Correlations of stationary processes, as functions of the lag `t >= 0` in units of their own.
 
-Each states `1 - r(t)` rather than `r(t)`: near zero that is what level crossings depend on, and there the difference of
-two numbers close to one would have no digits left. `Rescaled` sets the unit of time, `Product` multiplies.
+Each states `1 - r(t)`, which level crossings depend on, because near zero a difference would have no digits left.
 """
 
 import abc
@@ -155,9 +154,7 @@ class RandomAcceleration(AbstractCovariance):
 class Cosine(AbstractCovariance):
     """`r(t) = cos(w t)`, a pure tone; times another correlation it shifts that one's spectrum by `w`.
 
-    **Arguments:** `frequency`: `w` in radians per unit of time.
-
-    **Raises:** `ValueError` when it is not positive.
+    **Arguments:** `frequency`: `w` in radians per unit of time. **Raises:** `ValueError` when it is not positive.
 
     >>> float(Cosine(2.0).lambda2)
     4.0
@@ -258,8 +255,6 @@ class FromFunction(AbstractCovariance):
 class ScaleMixture(AbstractCovariance):
     """`r(t) = sum_k w_k exp(-t^2 / (2 s_k^2))`: monotone, smooth and a correlation in every dimension.
 
-    Every function that is a correlation in all dimensions is a limit of these (Schoenberg 1938).
-
     **Arguments:** `weights`: shape `(k,)`, at least 0, with sum 1; `scales`: shape `(k,)`, positive.
 
     **Raises:** `ValueError` for others.
@@ -274,12 +269,12 @@ class ScaleMixture(AbstractCovariance):
     def __init__(self, weights: Any, scales: Any):
         self.weights = check_array("weights", weights, ndim=1)
         self.scales = check_array("scales", scales, shape=self.weights.shape)
-        if not isinstance(self.weights, Tracer) and not (
-            np.all(np.asarray(self.weights) >= 0.0) and abs(float(np.sum(self.weights)) - 1.0) < 1e-5
-        ):
-            raise ValueError(f"weights must be at least 0 and sum to 1, got a sum of {np.sum(self.weights):g}")
-        if not isinstance(self.scales, Tracer) and not np.all(np.asarray(self.scales) > 0.0):
+        if isinstance(self.weights, Tracer) or isinstance(self.scales, Tracer):
+            return
+        if not np.all(np.asarray(self.scales) > 0.0):
             raise ValueError("scales must be positive")
+        if np.any(np.asarray(self.weights) < 0.0) or abs(float(np.sum(self.weights)) - 1.0) > 1e-5:
+            raise ValueError(f"weights must be at least 0 and sum to 1, got a sum of {np.sum(self.weights):g}")
 
     def decorrelation(self, t: Any) -> Array:
         squares = (jnp.asarray(t)[..., None] / jnp.asarray(self.scales)) ** 2
