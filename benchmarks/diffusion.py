@@ -19,8 +19,7 @@ import torch
 
 import _diffusion_peers as peers
 from perturbax import core, data, diffusion
-from perturbax.diffusion._plan import sample_noise
-from perturbax.diffusion._sample import _path_keys
+from perturbax.diffusion._noise import path_keys, path_noise
 
 REPEATS = 101
 NFE = 20
@@ -178,8 +177,8 @@ def compare(case: Case) -> tuple[float, list[Seconds]]:
     x_T = (case.process.prior_std * RNG.standard_normal((BATCH, DIMS))).astype(np.float32)
     plan = diffusion.plan(case.method, case.process)
     # For the comparison the peers are handed the noise that `sample` draws from the key; timed, they draw their own.
-    keys, stages = _path_keys(KEY, BATCH), range(1, plan.evaluations + 1) if plan.stochastic else ()
-    noises = [torch.tensor(np.asarray(sample_noise(keys, k, x_T.shape, jnp.float32))) for k in stages]
+    keys, stages = path_keys(KEY, 0, BATCH), range(1, plan.evaluations + 1) if plan.stochastic else ()
+    noises = [torch.tensor(np.asarray(path_noise(keys, k, x_T.shape))) for k in stages]
     x, x_torch = jnp.asarray(x_T), torch.tensor(x_T)
     with torch.inference_mode():
         theirs = case.peer(mixture(torch), x_torch, noises).numpy()
@@ -287,10 +286,11 @@ def plans() -> None:
         "DPMSolverPP 2M": diffusion.DPMSolverPP(50),
         "DPMSolverPP 3M SDE": diffusion.DPMSolverPP(50, order=3, stochastic=1.0),
     }
-    print("plan of 50 steps; bar: <= 50 ms")
+    compile_plan = diffusion.AbstractPlanned.plan.__wrapped__  # not the plan that is remembered
+    print("plan of 50 steps, compiled anew; bar: <= 50 ms")
     for name, method in methods.items():
         took = {
-            type(p).__name__: alternately(lambda p=p, m=method: diffusion.plan(m, p))[0].median
+            type(p).__name__: alternately(lambda p=p, m=method: compile_plan(m, p))[0].median
             for p in (diffusion.VPLinear(), TABLE)
         }
         print(f"  {name:20} " + ", ".join(f"{process} {1e3 * each:.1f} ms" for process, each in took.items()))

@@ -178,6 +178,6 @@ def test_fifty_steps_compile_to_a_plan_quickly(planned):
     best = np.inf
     for _ in range(3):
         begin = time.process_time()
-        diffusion.plan(method, VP)
+        diffusion.AbstractPlanned.plan.__wrapped__(method, VP)  # not the plan that is remembered
         best = min(best, time.process_time() - begin)
     assert best < 0.5

@@ -37,7 +37,9 @@ def test_few_registers_and_exact_evaluations(planned):
     assert plan.registers <= (4 if isinstance(planned, OF_LOW_ORDER) else 6)
     assert np.isfinite(plan.mix).all()
     assert plan.stochastic == bool(
-        getattr(planned, "eta", 0) or getattr(planned, "stochastic", 0) or isinstance(planned, diffusion.DDPM)
+        getattr(planned, "eta", 0)
+        or getattr(planned, "stochastic", 0)
+        or isinstance(planned, diffusion.DDPM | diffusion.AnnealedLangevin)
     ) or (plan.stochastic and planned.churn is not None)
     assert np.all(np.any(plan.mix != 0, axis=0)), "a register that is never read"
 

@@ -17,8 +17,10 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ._denoise import Denoiser, Row, conversion_row
 from ._door import all_finite
+from ._noise import path_noise
 from ._prediction import AbstractPrediction, prediction_named
 from ._process import AbstractProcess
+from ._remember import frozen, remembered
 from ._trace import Combination, Tracer, allocate
 
 
@@ -31,7 +33,7 @@ class Plan(eqx.Module):
     `registers` means that the value is not needed again.
 
     `evaluations` is the exact number of network evaluations, `registers` the number of states kept in memory. The
-    arrays are NumPy float64 on the host; nothing here depends on the network.
+    arrays are NumPy float64 on the host, read-only; nothing here depends on the network.
     """
 
     times: Float[np.ndarray, " stages"]
@@ -99,6 +101,7 @@ class Plan(eqx.Module):
         pairs += [(f"({_in_words(mix)})", slot) for mix, slot in zip(self.kept_mix[k], self.kept_slot[k], strict=True)]
         return [(what, int(slot)) for what, slot in pairs if slot < self.registers]
 
+    @remembered
     def rows(self, prediction: AbstractPrediction, through: tuple[str, ...] = ("direct",)) -> Row:
         """The columns that a denoiser reads, for a network of the given prediction type.
 
@@ -121,7 +124,7 @@ class Plan(eqx.Module):
                 f"alpha {self.alphas[k]:.6g}, sigma {self.sigmas[k]:.6g}); start a little later or use another network "
                 "output"
             )
-        return rows
+        return frozen(rows)
 
     def stepper(self, prediction: AbstractPrediction | str, corrector: Callable | None = None) -> "Stepper":
         """The plan as an object that is stepped from outside, for a network that someone else calls.
@@ -153,7 +156,7 @@ def build_plan(tracer: Tracer, results: Sequence[Combination], process: Abstract
             "where alpha or sigma is 0; start a little later or use a method in the data prediction"
         )
     times = np.array([stage.node.time for stage in stages], dtype=np.float64)
-    return Plan(
+    plan = Plan(
         times=times,
         model_times=np.asarray(process.model_time(times), dtype=np.float64),
         alphas=np.array([stage.node.alpha for stage in stages], dtype=np.float64),
@@ -166,6 +169,7 @@ def build_plan(tracer: Tracer, results: Sequence[Combination], process: Abstract
         start_time=np.float64(start_time),
         prior_std=np.float64(process.sigma(start_time)),
     )
+    return frozen(plan)
 
 
 class Execution(eqx.Module):
@@ -176,13 +180,6 @@ class Execution(eqx.Module):
     first_nonfinite: Any
     states: Any = None
     previews: Any = None
-
-
-def sample_noise(
-    keys: Any, index: Any, shape: tuple[int, ...], dtype: Any, noise: Callable = jax.random.normal
-) -> Float[Array, "batch ..."]:
-    """Noise from one key per sample: a sample's noise does not depend on its neighbours."""
-    return jax.vmap(lambda key: noise(jax.random.fold_in(key, index), shape[1:], dtype))(keys)
 
 
 @eqx.filter_jit
@@ -210,7 +207,11 @@ def run_scanned(
 
     def combine(mix: Array, draw: Array, registers: tuple[Array, ...], index: Any) -> Array:
         state = mixed(mix, registers)
-        return state if keys is None else state + draw * sample_noise(keys, index, shape, dtype)
+        if keys is None:
+            return state
+        # A branch, because many stages draw nothing, and because XLA would generate the noise again for every use of
+        # the state that it fuses with it.
+        return jax.lax.cond(draw != 0, lambda: state + draw * path_noise(keys, index, shape, dtype), lambda: state)
 
     def stage(registers: tuple[Array, ...], columns: Any):
         index, row, mix, draw, kept_mix, state_slot, output_slot, noise_slot, kept_slot = columns
