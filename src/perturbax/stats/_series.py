@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..core import check_array, check_integer, check_key, check_number
-from ._excursions import AbstractExcursionMethod, InvalidIIA, StationaryGaussian, excursions
+from ._excursions import AbstractExcursionMethod, StationaryGaussian, excursions
 from .covariances import from_samples
 
 
@@ -144,7 +144,7 @@ def bootstrap_theta(
     def theta(series: np.ndarray) -> float:
         try:
             return float(excursions(stationary_gaussian(series, spacing, level=level, lags=lags), method).theta)
-        except (InvalidIIA, ValueError):  # as the docstring says: a replicate need not be admissible
+        except ValueError:  # of the fit, or InvalidIIA: a drawn series need not be admissible
             return math.nan
 
     return np.array([theta(series) for series in drawn])
