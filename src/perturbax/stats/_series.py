@@ -96,7 +96,8 @@ def stationary_gaussian(
     if lags is None and np.any(r < error):
         cut = max(int(np.argmax(r < error)), 2)
         target = np.where(np.arange(r.size) < cut, r, 0.0)[: 2 * cut]
-    tolerance = max(0.05, error * math.sqrt(2.0 * math.log(r.size)))  # the largest of as many normal errors
+    # The largest of n normal errors is about sqrt(2 log n) deviations; one more leaves one false refusal in a thousand.
+    tolerance = max(0.05, error * (1.0 + math.sqrt(2.0 * math.log(r.size))))
     rate = crossings / ((x.size - 1) * spacing)
     fitted = from_samples(spacing * np.arange(target.size), target, crossing_rate=rate, tolerance=tolerance)
     misfit = np.abs(np.asarray(fitted(spacing * np.arange(r.size)), np.float64) - r)
