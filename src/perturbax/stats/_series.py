@@ -70,7 +70,7 @@ def stationary_gaussian(
 
     **Raises:** `ValueError` when the series is too short, or its correlation is not close to a monotone one.
 
-    Source: Bartlett 1946, equation 7 (the error of empirical correlations); see `covariances.from_samples`.
+    Source: Bartlett 1946 (the error of empirical correlations); see `covariances.from_samples`.
 
     >>> import jax
     >>> from perturbax import stats

@@ -35,7 +35,7 @@ class ClassicalIIA(AbstractIndependentIntervals):
 
     **Raises:** `ValueError` when `points` is too small, or, when used, for another level; `InvalidIIA`.
 
-    Source: Majumdar et al. 1996, equations 8 to 11; Derrida, Hakim & Zeitak 1996.
+    Source: Majumdar et al. 1996; Derrida, Hakim & Zeitak 1996.
 
     >>> from perturbax import stats
     >>> problem = stats.StationaryGaussian(stats.covariances.Diffusion(1))

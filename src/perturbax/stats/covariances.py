@@ -111,7 +111,7 @@ class Diffusion(AbstractCovariance):
 
     **Raises:** `ValueError` when it is not positive.
 
-    Source: Majumdar, Sire, Bray & Cornell 1996, equation 5.
+    Source: Majumdar, Sire, Bray & Cornell 1996.
 
     >>> float(Diffusion(2).lambda2)
     0.25
@@ -306,7 +306,7 @@ def from_samples(
     **Raises:** `ValueError` when shapes or values do not fit, or no monotone correlation is within `tolerance` (the
     data oscillates or is negative), or none has the crossing rate.
 
-    Source: Schoenberg 1938, theorem 2 (the mixtures); Rice 1945, equation 3.3-11 (the rate).
+    Source: Schoenberg 1938 (the mixtures); Rice 1945, section 3.3 (the rate).
 
     >>> import numpy as np
     >>> lags = np.linspace(0.0, 6.0, 40)

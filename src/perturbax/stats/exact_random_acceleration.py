@@ -41,7 +41,7 @@ class ExactRandomAcceleration(AbstractExcursionMethod):
 
     **Raises:** `ValueError` when `points` is too small, or, when used, for another correlation or level.
 
-    Source: McKean 1963, equation 3 (the joint law); Sinai 1992 (the exponent).
+    Source: McKean 1963 (the joint law); Sinai 1992 (the exponent).
 
     >>> from perturbax import stats
     >>> problem = stats.StationaryGaussian(stats.covariances.RandomAcceleration())

@@ -33,7 +33,7 @@ class RiceBound(AbstractExcursionMethod):
 
     **Raises:** `ValueError` when `points` is too small, or, when used, for another level.
 
-    Source: Rice 1945, equation 3.4-1; Longuet-Higgins 1962.
+    Source: Rice 1945, section 3.4; Longuet-Higgins 1962.
 
     >>> from perturbax import stats
     >>> problem = stats.StationaryGaussian(stats.covariances.Diffusion(2))
