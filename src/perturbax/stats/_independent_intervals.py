@@ -73,7 +73,7 @@ class AbstractIndependentIntervals(AbstractExcursionMethod):
                 "with monotone correlation (check=False returns what they formally give)"
             )
         if law.valid and float(problem.level) != 0.0:
-            note = f"at level {float(problem.level):g} no theorem says so, but the density on the grid is not negative"
+            note = f"at level {float(problem.level):g} only seen on the grid, where no density is negative"
             return dataclasses.replace(law, note=note)
         return law
 
