@@ -42,7 +42,7 @@ class CirculantEmbedding(eqx.Module):
 
     **Raises:** `ValueError` when values are not finite, or negative eigenvalues remain; `TypeError` for wrong types.
 
-    Source: Dietrich & Newsam 1997, section 2; Wood & Chan 1994.
+    Source: Dietrich & Newsam 1997; Wood & Chan 1994.
 
     >>> import jax
     >>> from perturbax import stats
