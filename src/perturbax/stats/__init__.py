@@ -1,16 +1,25 @@
 """Distributions whose answers are exact, and distances between samples with their sampling floors."""
 
+from . import covariances as covariances
 from ._causal_graph import CausalGraph as CausalGraph
 from ._causal_graph import canonical_subset as canonical_subset
 from ._causal_graph import equivalence_classes as equivalence_classes
+from ._circulant import CirculantEmbedding as CirculantEmbedding
 from ._discovery import CDNOD as CDNOD
 from ._discrepancy import Discrepancy as Discrepancy
 from ._discrepancy import energy_distance as energy_distance
 from ._discrepancy import maximum_mean_discrepancy as maximum_mean_discrepancy
 from ._discrete_model import DiscreteModel as DiscreteModel
+from ._excursions import AbstractExcursionMethod as AbstractExcursionMethod
+from ._excursions import ExcursionLaw as ExcursionLaw
+from ._excursions import InvalidIIA as InvalidIIA
+from ._excursions import StationaryGaussian as StationaryGaussian
+from ._excursions import excursions as excursions
 from ._frechet import frechet_distance as frechet_distance
 from ._frechet import frechet_distance_of_moments as frechet_distance_of_moments
 from ._gaussian_mixture import GaussianMixture as GaussianMixture
+from ._kolmogorov_smirnov import kolmogorov_smirnov as kolmogorov_smirnov
+from ._kolmogorov_smirnov import kolmogorov_smirnov_floor as kolmogorov_smirnov_floor
 from ._mechanisms import Additive as Additive
 from ._mechanisms import Tabular as Tabular
 from ._robust_subset import AbstractRobustMethod as AbstractRobustMethod
@@ -19,6 +28,10 @@ from ._robust_subset import RobustSubset as RobustSubset
 from ._robust_subset import robust_subset as robust_subset
 from ._sampling_floor import Floor as Floor
 from ._sampling_floor import sampling_floor as sampling_floor
+from ._series import autocorrelation as autocorrelation
+from ._series import bootstrap_theta as bootstrap_theta
+from ._series import excursion_durations as excursion_durations
+from ._series import stationary_gaussian as stationary_gaussian
 from ._subset_search import AllSubsets as AllSubsets
 from ._subset_search import Classes as Classes
 from ._subset_search import Greedy as Greedy
@@ -29,47 +42,70 @@ from ._wasserstein import wasserstein as wasserstein
 from .anchor_regression import AnchorRegression as AnchorRegression
 from .causal_minimax import CausalMinimax as CausalMinimax
 from .causal_minimax import whole_set_is_best as whole_set_is_best
+from .classical_iia import ClassicalIIA as ClassicalIIA
+from .exact_random_acceleration import ExactRandomAcceleration as ExactRandomAcceleration
 from .graph_surgery import GraphSurgery as GraphSurgery
 from .group_dro import GroupDRO as GroupDRO
 from .invariant_causal_prediction import InvariantCausalPrediction as InvariantCausalPrediction
 from .invariant_risk_minimization import InvariantRiskMinimization as InvariantRiskMinimization
 from .pooled import Pooled as Pooled
+from .rice_bound import RiceBound as RiceBound
+from .simulated_excursions import SimulatedExcursions as SimulatedExcursions
+from .slepian_iia import SlepianIIA as SlepianIIA
 from .whole_stable_set import WholeStableSet as WholeStableSet
 
 __all__ = [
     "CDNOD",
+    "AbstractExcursionMethod",
     "AbstractRobustMethod",
     "Additive",
     "AllSubsets",
     "AnchorRegression",
     "CausalGraph",
     "CausalMinimax",
+    "CirculantEmbedding",
     "Classes",
+    "ClassicalIIA",
     "Discrepancy",
     "DiscreteModel",
     "Environments",
+    "ExactRandomAcceleration",
+    "ExcursionLaw",
     "Floor",
     "GaussianMixture",
     "GraphSurgery",
     "Greedy",
     "GroupDRO",
+    "InvalidIIA",
     "InvariantCausalPrediction",
     "InvariantRiskMinimization",
     "Pooled",
+    "RiceBound",
     "RobustSubset",
+    "SimulatedExcursions",
+    "SlepianIIA",
+    "StationaryGaussian",
     "Tabular",
     "WholeSet",
     "WholeStableSet",
+    "autocorrelation",
+    "bootstrap_theta",
     "canonical_subset",
+    "covariances",
     "energy_distance",
     "equivalence_classes",
+    "excursion_durations",
+    "excursions",
     "frechet_distance",
     "frechet_distance_of_moments",
+    "kolmogorov_smirnov",
+    "kolmogorov_smirnov_floor",
     "maximum_mean_discrepancy",
     "robust_subset",
     "sampling_floor",
     "sinkhorn_wasserstein",
     "sliced_wasserstein",
+    "stationary_gaussian",
     "wasserstein",
     "whole_set_is_best",
 ]
