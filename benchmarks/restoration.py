@@ -105,9 +105,9 @@ class _Physics:
 
     def __init__(self, problem: diffusion.InverseProblem, module: Any):
         columns = np.asarray(jax.vmap(problem.operator)(jnp.eye(64).reshape(64, 8, 8))).reshape(64, -1)
-        self.matrix = torch.from_numpy(np.concatenate([columns.real, columns.imag], 1).T.copy())
+        self.matrix = torch.from_numpy(np.concatenate([np.real(columns), np.imag(columns)], 1).T.copy())
         y = np.asarray(problem.y).reshape(problem.batch, -1)
-        self.y = torch.from_numpy(np.concatenate([y.real, y.imag], 1))
+        self.y = torch.from_numpy(np.concatenate([np.real(y), np.imag(y)], 1))
         self.module = module
 
     def of(self, noise_std: float) -> Any:
@@ -174,7 +174,8 @@ def deep_inverse(problem: diffusion.InverseProblem, truth: np.ndarray, steps: in
     quality = {name: psnr(call(), truth) for name, call in calls.items()}
     shown = {}
     for family in ("DDS", "DPS", "DiffPIR", "their DPS", "their DiffPIR"):
-        best = max((name for name in calls if name.rpartition(" ")[0] == family or name == family), key=quality.get)
+        members = [name for name in calls if name == family or name.rpartition(" ")[0] == family]
+        best = max(members, key=lambda name: quality[name])
         shown[best] = calls[best]
     seconds = medians(shown, 5)
     version = importlib.metadata.version("deepinv")

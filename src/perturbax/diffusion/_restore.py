@@ -296,13 +296,12 @@ _UNMET = 0.1
 
 
 def _warn_of_noise(problem: InverseProblem, residual: Any) -> None:
-    if problem.noise_std > 0.0 or isinstance(residual, Tracer) or float(residual.max()) <= _UNMET:
-        return
-    warnings.warn(
-        f"the measurements are met to {float(residual.max()):.2g} of their norm only: if they are noisy, say so by "
-        "noise_std",
-        stacklevel=3,
-    )
+    if problem.noise_std == 0.0 and not isinstance(residual, Tracer) and float(residual.max()) > _UNMET:
+        warnings.warn(
+            f"the measurements are met to {float(residual.max()):.2g} of their norm only: if they are noisy, say so by "
+            "noise_std",
+            stacklevel=3,
+        )
 
 
 def no_network(x: Array, applications: Any = None) -> Restored:

@@ -1,6 +1,6 @@
 """The posterior of a Gaussian mixture given linear measurements, exactly.
 
-`stats.GaussianMixture.observe` with the operator written out as a matrix; complex measurements are two real ones.
+`stats.linear_posterior` with the operator written out as a matrix; complex measurements are two real ones.
 """
 
 import math
@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array
 
 from ..core import Paper, check_instance, check_number, float64
-from ..stats import GaussianMixture
+from ..stats import GaussianMixture, linear_posterior
 from ._restore import AbstractRestoration, InverseProblem, Restored, Run, no_network
 
 
@@ -86,5 +86,5 @@ def _as_real(rows: np.ndarray) -> np.ndarray:
 @eqx.filter_jit
 def _posterior(mixture: GaussianMixture, A: Array, y: Array, variance: Array, keys: Any) -> Array:
     if keys is None:
-        return jax.vmap(lambda y: mixture.observe(A, y, variance).mean)(y)
-    return jax.vmap(lambda y, key: mixture.observe(A, y, variance).sample(key, 1)[0])(y, keys)
+        return jax.vmap(lambda y: linear_posterior(mixture, A, y, variance).mean)(y)
+    return jax.vmap(lambda y, key: linear_posterior(mixture, A, y, variance).sample(key, 1)[0])(y, keys)

@@ -20,6 +20,7 @@ from ._frechet import frechet_distance_of_moments as frechet_distance_of_moments
 from ._gaussian_mixture import GaussianMixture as GaussianMixture
 from ._kolmogorov_smirnov import kolmogorov_smirnov as kolmogorov_smirnov
 from ._kolmogorov_smirnov import kolmogorov_smirnov_floor as kolmogorov_smirnov_floor
+from ._linear_posterior import linear_posterior as linear_posterior
 from ._mechanisms import Additive as Additive
 from ._mechanisms import Tabular as Tabular
 from ._robust_subset import AbstractRobustMethod as AbstractRobustMethod
@@ -100,6 +101,7 @@ __all__ = [
     "frechet_distance_of_moments",
     "kolmogorov_smirnov",
     "kolmogorov_smirnov_floor",
+    "linear_posterior",
     "maximum_mean_discrepancy",
     "robust_subset",
     "sampling_floor",

@@ -185,7 +185,7 @@ class GaussianMixture(eqx.Module):
         """The mixture of `alpha x_0 + sigma z`, for scalars `alpha` and `sigma` that are not both zero."""
         alpha, sigma = settled_scale("alpha", alpha, self.weights[0]), settled_scale("sigma", sigma, self.weights[0])
         variances = alpha**2 * self.eigenvalues + sigma**2
-        return _assemble(self.weights, alpha * self.means, variances, self.eigenvectors)
+        return assembled(self.weights, alpha * self.means, variances, self.eigenvectors)
 
     def component(self, index: Any) -> "GaussianMixture":
         """The single Gaussian number `index`, from 0, as a mixture of one; `index` may be traced.
@@ -196,7 +196,7 @@ class GaussianMixture(eqx.Module):
             # Indexing with a number out of range would give the last component.
             index = check_integer("index", index, minimum=0, maximum=self.weights.size - 1)
         single = jax.tree.map(lambda leaf: leaf[index][None], self)
-        return _assemble(jnp.ones_like(single.weights), single.means, single.eigenvalues, single.eigenvectors)
+        return assembled(jnp.ones_like(single.weights), single.means, single.eigenvalues, single.eigenvectors)
 
     def marginal(self, indices: Any) -> "GaussianMixture":
         """The mixture of the coordinates `indices` alone, in that order.
@@ -226,31 +226,6 @@ class GaussianMixture(eqx.Module):
         if not other:
             raise ValueError(f"indices must leave at least one of the {self.means.shape[1]} coordinates free")
         return _condition(self, given, other, settled(check_array("values", values, shape=(len(given),))))
-
-    def observe(self, operator: Any, y: Any, variance: float | int | Float[Array, ""]) -> "GaussianMixture":
-        """The posterior mixture given linear measurements `y = A x + n`, `n ~ N(0, variance I)`.
-
-        With `S_k = A C_k A' + variance I` and the gain `G_k = C_k A' S_k^{-1}`, component `k` becomes
-
-            N(mu_k + G_k (y - A mu_k), C_k - G_k A C_k),   weight proportional to w_k N(y; A mu_k, S_k).
-
-        For a batch of measurements use `vmap` over `y`; the covariances do not depend on it and are computed once.
-        Measurements without noise leave no variance along them, so that such a posterior has no density.
-
-        **Arguments:** `operator`: `A`, real, shape `(m, d)`; `y`: shape `(m,)`, may be traced; `variance`: of the
-        noise, at least 0, and positive where rows of `A` depend on each other.
-
-        **Raises:** `ValueError` when shapes disagree or `variance` is negative.
-
-        Source: Bishop 2006 (linear Gaussian models).
-
-        >>> mixture = GaussianMixture([1.0], [[0.0, 0.0]], [[[1.0, 0.5], [0.5, 1.0]]])
-        >>> mixture.observe([[1.0, 0.0]], [2.0], variance=1.0).mean.round(3).tolist()
-        [1.0, 0.5]
-        """
-        A = settled(check_array("operator", operator, shape=(None, self.means.shape[1])))
-        y = settled(check_array("y", y, shape=(A.shape[0],)))
-        return _observe(self, A, y, settled_scale("variance", check_number("variance", variance, minimum=0.0), y[0]))
 
     def _settle(self, x: Points) -> Array:
         x = settled(x)
@@ -320,9 +295,9 @@ def _denoise(mixture: GaussianMixture, x: Array, alpha: Array, sigma: Array, com
 def _marginal(mixture: GaussianMixture, indices: tuple[int, ...]) -> GaussianMixture:
     at = np.asarray(indices)
     if mixture.eigenvectors is None:
-        return _assemble(mixture.weights, mixture.means[:, at], mixture.eigenvalues[:, at], None)
+        return assembled(mixture.weights, mixture.means[:, at], mixture.eigenvalues[:, at], None)
     eigenvalues, eigenvectors = jnp.linalg.eigh(mixture.covariances[:, at[:, None], at])
-    return _assemble(mixture.weights, mixture.means[:, at], eigenvalues, eigenvectors)
+    return assembled(mixture.weights, mixture.means[:, at], eigenvalues, eigenvectors)
 
 
 @eqx.filter_jit
@@ -333,34 +308,14 @@ def _condition(
     marginal = _marginal(mixture, given)
     weights = jnp.exp(_log_responsibilities(marginal, values))
     if mixture.eigenvectors is None:
-        return _assemble(weights, mixture.means[:, b], mixture.eigenvalues[:, b], None)
+        return assembled(weights, mixture.means[:, b], mixture.eigenvalues[:, b], None)
     covariances = mixture.covariances
     across = covariances[:, a[:, None], b]
     gain = jnp.linalg.solve(covariances[:, a[:, None], a], across)
     means = mixture.means[:, b] + jnp.einsum("kab,ka->kb", gain, values - mixture.means[:, a])
     left = covariances[:, b[:, None], b] - jnp.einsum("kab,kac->kbc", gain, across)
     eigenvalues, eigenvectors = jnp.linalg.eigh((left + left.swapaxes(1, 2)) / 2)
-    return _assemble(weights, means, eigenvalues, eigenvectors)
-
-
-@eqx.filter_jit
-def _observe(mixture: GaussianMixture, A: Array, y: Array, variance: Array) -> GaussianMixture:
-    covariances = mixture.covariances
-    if mixture.eigenvectors is None:
-        covariances = jax.vmap(jnp.diag)(covariances)
-    cross = covariances @ A.T
-    roots = jnp.linalg.cholesky(A @ cross + variance * jnp.eye(A.shape[0], dtype=A.dtype))
-    offsets = y - mixture.means @ A.T
-    solve = jax.vmap(lambda root, right: jax.scipy.linalg.solve_triangular(root, right, lower=True))
-    halves = solve(roots, offsets)
-    log_determinants = jnp.log(jnp.diagonal(roots, axis1=1, axis2=2)).sum(-1)
-    weights = jax.nn.softmax(jnp.log(mixture.weights) - 0.5 * jnp.square(halves).sum(-1) - log_determinants)
-    # G = cross S^{-1} = (L^{-1} cross')' L^{-1}, in the form that keeps the covariance symmetric.
-    across = solve(roots, jnp.swapaxes(cross, 1, 2))
-    means = mixture.means + jnp.einsum("kmd,km->kd", across, halves)
-    left = covariances - jnp.einsum("kmi,kmj->kij", across, across)
-    eigenvalues, eigenvectors = jnp.linalg.eigh((left + left.swapaxes(1, 2)) / 2)
-    return _assemble(weights, means, jnp.maximum(eigenvalues, 0.0), eigenvectors)
+    return assembled(weights, means, eigenvalues, eigenvectors)
 
 
 def _whiten(mixture: GaussianMixture, x: Array, alpha: Any = 1.0, sigma: Any = 0.0) -> tuple[Array, Array]:
@@ -393,7 +348,7 @@ def _log_joint(mixture: GaussianMixture, y: Array, variances: Array) -> Array:
     return jnp.log(mixture.weights) - 0.5 * (jnp.square(y) * (1.0 / variances)).sum(-1) - 0.5 * log_determinant
 
 
-def _assemble(weights: Array, means: Array, eigenvalues: Array, eigenvectors: Array | None) -> GaussianMixture:
+def assembled(weights: Array, means: Array, eigenvalues: Array, eigenvectors: Array | None) -> GaussianMixture:
     """A mixture of parts that are already decomposed and checked."""
     mixture = object.__new__(GaussianMixture)
     object.__setattr__(mixture, "weights", weights)
