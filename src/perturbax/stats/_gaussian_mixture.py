@@ -185,7 +185,7 @@ class GaussianMixture(eqx.Module):
         """The mixture of `alpha x_0 + sigma z`, for scalars `alpha` and `sigma` that are not both zero."""
         alpha, sigma = settled_scale("alpha", alpha, self.weights[0]), settled_scale("sigma", sigma, self.weights[0])
         variances = alpha**2 * self.eigenvalues + sigma**2
-        return assembled(self.weights, alpha * self.means, variances, self.eigenvectors)
+        return _assemble(self.weights, alpha * self.means, variances, self.eigenvectors)
 
     def component(self, index: Any) -> "GaussianMixture":
         """The single Gaussian number `index`, from 0, as a mixture of one; `index` may be traced.
@@ -196,7 +196,7 @@ class GaussianMixture(eqx.Module):
             # Indexing with a number out of range would give the last component.
             index = check_integer("index", index, minimum=0, maximum=self.weights.size - 1)
         single = jax.tree.map(lambda leaf: leaf[index][None], self)
-        return assembled(jnp.ones_like(single.weights), single.means, single.eigenvalues, single.eigenvectors)
+        return _assemble(jnp.ones_like(single.weights), single.means, single.eigenvalues, single.eigenvectors)
 
     def marginal(self, indices: Any) -> "GaussianMixture":
         """The mixture of the coordinates `indices` alone, in that order.
@@ -295,9 +295,9 @@ def _denoise(mixture: GaussianMixture, x: Array, alpha: Array, sigma: Array, com
 def _marginal(mixture: GaussianMixture, indices: tuple[int, ...]) -> GaussianMixture:
     at = np.asarray(indices)
     if mixture.eigenvectors is None:
-        return assembled(mixture.weights, mixture.means[:, at], mixture.eigenvalues[:, at], None)
+        return _assemble(mixture.weights, mixture.means[:, at], mixture.eigenvalues[:, at], None)
     eigenvalues, eigenvectors = jnp.linalg.eigh(mixture.covariances[:, at[:, None], at])
-    return assembled(mixture.weights, mixture.means[:, at], eigenvalues, eigenvectors)
+    return _assemble(mixture.weights, mixture.means[:, at], eigenvalues, eigenvectors)
 
 
 @eqx.filter_jit
@@ -308,14 +308,14 @@ def _condition(
     marginal = _marginal(mixture, given)
     weights = jnp.exp(_log_responsibilities(marginal, values))
     if mixture.eigenvectors is None:
-        return assembled(weights, mixture.means[:, b], mixture.eigenvalues[:, b], None)
+        return _assemble(weights, mixture.means[:, b], mixture.eigenvalues[:, b], None)
     covariances = mixture.covariances
     across = covariances[:, a[:, None], b]
     gain = jnp.linalg.solve(covariances[:, a[:, None], a], across)
     means = mixture.means[:, b] + jnp.einsum("kab,ka->kb", gain, values - mixture.means[:, a])
     left = covariances[:, b[:, None], b] - jnp.einsum("kab,kac->kbc", gain, across)
     eigenvalues, eigenvectors = jnp.linalg.eigh((left + left.swapaxes(1, 2)) / 2)
-    return assembled(weights, means, eigenvalues, eigenvectors)
+    return _assemble(weights, means, eigenvalues, eigenvectors)
 
 
 def _whiten(mixture: GaussianMixture, x: Array, alpha: Any = 1.0, sigma: Any = 0.0) -> tuple[Array, Array]:
@@ -348,7 +348,7 @@ def _log_joint(mixture: GaussianMixture, y: Array, variances: Array) -> Array:
     return jnp.log(mixture.weights) - 0.5 * (jnp.square(y) * (1.0 / variances)).sum(-1) - 0.5 * log_determinant
 
 
-def assembled(weights: Array, means: Array, eigenvalues: Array, eigenvectors: Array | None) -> GaussianMixture:
+def _assemble(weights: Array, means: Array, eigenvalues: Array, eigenvectors: Array | None) -> GaussianMixture:
     """A mixture of parts that are already decomposed and checked."""
     mixture = object.__new__(GaussianMixture)
     object.__setattr__(mixture, "weights", weights)

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..core import check_array, check_instance, check_number
-from ._gaussian_mixture import GaussianMixture, assembled
+from ._gaussian_mixture import GaussianMixture
 from ._settle import settled, settled_scale
 
 
@@ -63,4 +63,10 @@ def _linear_posterior(mixture: GaussianMixture, A: Array, y: Array, variance: Ar
     means = mixture.means + jnp.einsum("kmd,km->kd", across, halves)
     left = covariances - jnp.einsum("kmi,kmj->kij", across, across)
     eigenvalues, eigenvectors = jnp.linalg.eigh((left + left.swapaxes(1, 2)) / 2)
-    return assembled(weights, means, jnp.maximum(eigenvalues, 0.0), eigenvectors)
+    # Parts that are decomposed already; the constructor would do it again, and on the host.
+    return eqx.tree_at(
+        lambda m: (m.weights, m.means, m.eigenvalues, m.eigenvectors),
+        mixture,
+        (weights, means, jnp.maximum(eigenvalues, 0.0), eigenvectors),
+        is_leaf=lambda leaf: leaf is None,
+    )
