@@ -28,7 +28,7 @@ def prior(process, model=None, corrector=None):
     return diffusion.Sampling(model, process, (3,), diffusion.Data(), corrector=corrector)
 
 
-@pytest.mark.parametrize("eta", [0.0, 0.6, 1.0])
+@pytest.mark.parametrize("eta", [0.0, 0.6])
 def test_with_ancestral_noise_and_no_corrector_it_is_ddim(eta):
     ours = diffusion.sample(
         prior(VP), diffusion.Renoise(12, diffusion.AncestralNoise(eta), GRID), key=KEY, num_samples=4
@@ -66,6 +66,7 @@ def test_old_and_new_noise_add_up_and_the_old_one_is_from_before_the_correction(
         np.testing.assert_allclose(z, z_2, atol=2e-3)
 
 
+@pytest.mark.slow
 def test_variance_preserving_and_exploding_processes_give_the_same_restorations():
     times = np.linspace(1.0, 0.01, 9)
     levels = [float(VP.sigma_bar(t)) for t in times]

@@ -55,6 +55,7 @@ def problem(prior, mixture):
     return diffusion.InverseProblem(prior, operator, jax.vmap(operator)(truth) + noise[0] + 1j * noise[1], 0.05)
 
 
+@pytest.mark.slow
 def test_without_new_noise_and_measurements_the_sampler_is_ddim(prior):
     start = jax.random.normal(KEY, (8, *SHAPE))
     grid = diffusion.TimeUniform()
@@ -101,6 +102,7 @@ def test_the_exact_posterior_is_that_of_conditioning_on_coordinates(prior, mixtu
     np.testing.assert_allclose(found[rest], mixture.condition(seen, y[0]).mean, atol=2e-3)
 
 
+@pytest.mark.slow
 def test_draws_of_the_exact_posterior_have_its_mean(prior, mixture):
     y = np.full((4000, 3), 0.3)
     problem = diffusion.InverseProblem(prior, lambda x: x.reshape(-1)[:3], y, noise_std=0.1)
@@ -110,6 +112,7 @@ def test_draws_of_the_exact_posterior_have_its_mean(prior, mixture):
     assert float(draws.std(0).max()) > 0.1
 
 
+@pytest.mark.slow
 def test_dds_is_nearer_to_the_posterior_mean_than_the_pseudo_inverse_and_several_are_nearer_still(problem, mixture):
     mean = diffusion.restore(problem, diffusion.ExactPosterior(mixture), key=KEY).x
     dds = diffusion.DDS(diffusion.Proximal(gamma=20.0), diffusion.Renoise(steps=20))
@@ -125,6 +128,7 @@ def test_dds_is_nearer_to_the_posterior_mean_than_the_pseudo_inverse_and_several
     np.testing.assert_allclose(one.residual, problem.residual(one.x), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_any_sampler_and_any_network_can_do_dds(problem):
     sampler = diffusion.DPMSolverPP(steps=8)
     by_jax = diffusion.restore(problem, diffusion.DDS(sampler=sampler), key=KEY, x_T=jnp.ones((64, *SHAPE)))
@@ -149,7 +153,10 @@ def test_noise_that_is_not_declared_is_told(prior):
         diffusion.restore(problem, diffusion.Tikhonov(), key=KEY)
 
 
-@pytest.mark.parametrize("method", [diffusion.DDS(diffusion.Proximal(), RENOISE), diffusion.PiGDM(steps=12)])
+@pytest.mark.parametrize(
+    "method",
+    [diffusion.DDS(diffusion.Proximal(), RENOISE), pytest.param(diffusion.PiGDM(steps=12), marks=pytest.mark.slow)],
+)
 def test_several_samples_are_one_batch_whose_first_is_the_single_one(problem, method):
     one = diffusion.restore(problem, method, key=KEY, trajectory=True)
     three = diffusion.restore(problem, method, key=KEY, num_samples=3, trajectory=True)
@@ -165,6 +172,7 @@ def test_several_samples_are_one_batch_whose_first_is_the_single_one(problem, me
         np.testing.assert_allclose(one.residuals[-1], one.residual, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_condition_of_each_measurement_goes_with_it():
     def model(x, t, label):
         return jnp.broadcast_to(label[:, None].astype(jnp.float32), x.shape)
@@ -196,6 +204,7 @@ def test_another_weight_or_noise_compiles_nothing_again(prior):
     assert len(traced) == first > 0
 
 
+@pytest.mark.slow
 def test_a_model_of_two_channels_restores_complex_images():
     shape = (2, *SHAPE)
     prior = diffusion.Sampling(lambda x, t: PROCESS.alpha(t) * x, PROCESS, shape, diffusion.Data())  # data N(0, I)
@@ -210,6 +219,7 @@ def test_a_model_of_two_channels_restores_complex_images():
         diffusion.InverseProblem(flat, complex_, jax.vmap(complex_)(image[:, 0]))
 
 
+@pytest.mark.slow
 def test_an_operator_of_lineax_serves():
     matrix = lineax.MatrixLinearOperator(jnp.array([[1.0, 2.0, 0.0], [0.0, 1.0, -1.0]]))
     prior = diffusion.Sampling(lambda x, t: PROCESS.alpha(t) * x, PROCESS, (3,), diffusion.Data())

@@ -34,6 +34,7 @@ def test_two_pixels_have_a_closed_form(weight):
     assert int(found.stats["operator_applications"][0]) >= 100
 
 
+@pytest.mark.slow
 def test_a_piecewise_constant_image_comes_back_from_half_of_its_pixels():
     image = np.zeros((8, 8), np.float32)
     image[2:6, 2:6] = 1.0
@@ -59,6 +60,7 @@ def test_carried_iterations_converge_where_iterations_that_are_reset_do_not():
     assert np.abs(np.asarray(alone).reshape(2) - shrunk(y, 0.1)).max() > 0.05
 
 
+@pytest.mark.slow
 def test_dds_of_a_volume_makes_one_iteration_a_step_and_never_resets_it():
     target = np.random.default_rng(1).normal(size=(3, 2, 2)).astype(np.float32)
     y = np.random.default_rng(2).normal(size=(2, 3, 2, 2)).astype(np.float32)
