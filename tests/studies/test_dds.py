@@ -59,7 +59,7 @@ def test_psnr_of_a_known_error():
 
 
 def test_it_runs(tmp_path):
-    run = run_study("dds", "smoke", store=tmp_path / "store.sqlite", progress=False)
+    run = run_study("dds", "smoke", backend="sequential", store=tmp_path / "store.sqlite", progress=False)
     assert not run.failures
     assert len(run.table) == 2
     # What holds to rounding holds at any size.
