@@ -49,22 +49,30 @@ def test_one_gradient_step_is_the_exact_line_search(problem):
     a = (r**2).sum((1, 2)) / (r * image).sum((1, 2))
     stepped = diffusion.Noiseless(steps=1, tolerance=0.0)(problem, x_0, 0.5)
     np.testing.assert_allclose(stepped, x_0 + a[:, None, None] * r, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_the_gradient_step_is_dds_with_one_conjugate_gradient(problem):
     by_method = diffusion.restore(problem, diffusion.GradientStep(RENOISE), key=KEY)
     by_hand = diffusion.restore(problem, diffusion.DDS(diffusion.Noiseless(1, 0.0), RENOISE), key=KEY)
     np.testing.assert_array_equal(by_method.x, by_hand.x)
 
 
-def test_diffpir_solves_its_proximal_problem_and_steps_by_the_corrected_noise(problem):
-    grid = diffusion.TimeUniform()
-    method = diffusion.DiffPIR(steps=6, zeta=0.0, grid=grid)
-    consistency = diffpir._LevelProximal(method.weight, method.cg_steps)
+def test_diffpir_solves_its_proximal_problem(problem):
+    consistency = diffpir._LevelProximal(1.0, 100)
     x_0, time = jax.random.normal(KEY, (BATCH, *SHAPE)), 0.4
     rho = (0.05 * PROCESS.alpha(time) / PROCESS.sigma(time)) ** 2
     matrix = jax.vmap(problem.normal)(jnp.eye(16).reshape(-1, *SHAPE)).reshape(16, 16)
     right = (problem.adjoint(problem.y) + rho * x_0).reshape(-1, 16)
     direct = np.linalg.solve(np.asarray(matrix) + rho * np.eye(16), np.asarray(right).T).T
     np.testing.assert_allclose(consistency(problem, x_0, time).reshape(-1, 16), direct, atol=2e-3)
-    # DDIM's noise is the one that belongs to the corrected data.
+
+
+@pytest.mark.slow
+def test_diffpir_steps_by_the_noise_that_belongs_to_the_corrected_data_as_ddim_does(problem):
+    grid = diffusion.TimeUniform()
+    method = diffusion.DiffPIR(steps=6, zeta=0.0, grid=grid)
+    consistency = diffpir._LevelProximal(method.weight, method.cg_steps)
     by_ddim = diffusion.restore(problem, diffusion.DDS(consistency, diffusion.DDIM(6, grid=grid)), key=KEY)
     np.testing.assert_allclose(diffusion.restore(problem, method, key=KEY).x, by_ddim.x, atol=1e-3)
 
