@@ -245,7 +245,7 @@ def plot(table: "pd.DataFrame") -> Any:
         for axes in (picture, error):
             axes.set(xticks=[], yticks=[])
             axes.spines[:].set_visible(False)
-    columns[0, 0].set_title("k-space of four coils, 3 of 8 columns, noise 0.02", fontsize=9, loc="left")
+    columns[0, 0].set_title("MRI: four coils, 3 of 8 columns, noise 0.02", fontsize=9, loc="left")
     columns[0, 1].set_title("absolute error, 0 to 1", fontsize=9, loc="left")
     above, below = right.subplots(2, 1, height_ratios=(1.9, 1))
     _draw_problems(above, table)
@@ -269,7 +269,7 @@ def _draw_problems(axes: Any, table: "pd.DataFrame") -> None:
     axes.set_yticks(range(len(names)), names, fontsize=8)
     axes.invert_yaxis()
     axes.set_xlabel("PSNR, dB (median over seeds)", fontsize=8.5)
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, ncols=3, loc="lower center", bbox_to_anchor=(0.45, 1.0))
     axes.spines[["top", "right"]].set_visible(False)
 
 
