@@ -179,7 +179,7 @@ def test_corrections_are_no_more_than_the_theorem_allows():
     places = random.choice(16, 500, p=0.5 ** np.arange(1, 17) / (1 - 0.5**16))
     domain = random.integers(0, 2, (2000, 16))
     found = stats.answer_queries(stats.QueryBatch(domain[:, places], domain=domain), method, key=KEY)
-    assert 0 < int(found.used_holdout.sum()) <= method.budget == math.ceil(2 * math.log(16) / 0.1**2)
+    assert 0 < int(found.used_holdout.sum()) <= method.budget == math.ceil(math.log(16) / (2 * 0.1**2))
 
 
 def test_rounds_end_when_the_validation_set_refutes():
@@ -261,12 +261,12 @@ def test_the_attack_overfits_as_predicted():
 @pytest.mark.parametrize("epsilon", [0.001, 0.1, 2.0])
 def test_composition_is_the_smallest_of_its_bounds(epsilon):
     for count in (1, 10, 100_000):
-        p = stats.Privacy.composed(epsilon, count, 1e-6)
+        p = stats.Privacy.composed((epsilon,), count, 1e-6)
         rho = count * epsilon**2 / 2
         assert p.epsilon <= count * epsilon * (1 + 1e-12)
         assert p.epsilon <= rho + 2 * math.sqrt(rho * math.log(1e6)) + 1e-12
         assert p.rho == pytest.approx(rho)
-    assert stats.Privacy.composed(epsilon, 0, 1e-6).epsilon == 0.0
+    assert stats.Privacy.composed((epsilon,), 0, 1e-6).epsilon == 0.0
 
 
 def test_laplace_noise_bounds_the_ratio_of_densities():

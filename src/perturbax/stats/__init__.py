@@ -22,6 +22,7 @@ from ._gaussian_mixture import GaussianMixture as GaussianMixture
 from ._guarantee import Guarantee as Guarantee
 from ._guarantee import Privacy as Privacy
 from ._holdout import Holdout as Holdout
+from ._holdout import status_of_ledger as status_of_ledger
 from ._holdout_scorer import HoldoutScorer as HoldoutScorer
 from ._mechanisms import Additive as Additive
 from ._mechanisms import Tabular as Tabular
@@ -134,6 +135,7 @@ __all__ = [
     "sampling_floor",
     "sinkhorn_wasserstein",
     "sliced_wasserstein",
+    "status_of_ledger",
     "wasserstein",
     "whole_set_is_best",
 ]

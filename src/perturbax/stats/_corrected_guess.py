@@ -24,7 +24,7 @@ def privacy_of(check: ThresholdCheck, sizes: SampleSizes, uses: int, delta: floa
     """Of `uses` corrections: each is a report of the check and an answer with noise. One more report is counted for
     the checks since the last correction."""
     answer = 1.0 / (sizes.holdout * check.scale) if check.scale else float("inf")
-    return Privacy.composed(check.epsilon(sizes.holdout) + answer, min(uses + 1, check.budget), delta)
+    return Privacy.composed((check.epsilon(sizes.holdout), answer), min(uses + 1, check.budget), delta)
 
 
 def guarantees_of_corrections(

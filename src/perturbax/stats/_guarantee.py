@@ -50,17 +50,19 @@ class Privacy(eqx.Module):
         return cls(rho + 2.0 * math.sqrt(rho * math.log(1.0 / delta)), delta, rho)
 
     @classmethod
-    def composed(cls, epsilon: float, count: int, delta: float) -> "Privacy":
-        """Of `count` answers that are `epsilon`-private each: the smallest of three valid bounds.
+    def composed(cls, epsilons: tuple[float, ...], count: int, delta: float) -> "Privacy":
+        """Of `count` answers that each take steps with these `epsilons`: the smallest of three valid bounds.
 
         Source: Dwork & Roth 2014, theorems 3.16 and 3.20; Bun & Steinke 2016, propositions 1.3 and 1.4.
         """
         if count == 0:
             return cls(0.0, 0.0, 0.0)
-        rho = count * epsilon**2 / 2.0
-        advanced = epsilon * math.sqrt(2.0 * count * math.log(1.0 / delta)) + count * epsilon * _expm1(epsilon)
+        basic = count * sum(epsilons)
+        rho = count * sum(epsilon**2 for epsilon in epsilons) / 2.0
+        drift = count * sum(epsilon * _expm1(epsilon) for epsilon in epsilons)
+        advanced = math.sqrt(4.0 * rho * math.log(1.0 / delta)) + drift
         best = min(advanced, cls.concentrated(rho, delta).epsilon)
-        return cls(count * epsilon, 0.0, rho) if count * epsilon <= best else cls(best, delta, rho)
+        return cls(basic, 0.0, rho) if basic <= best else cls(best, delta, rho)
 
 
 class Guarantee(eqx.Module):

@@ -90,9 +90,8 @@ class Holdout:
         opened = object.__new__(cls)
         opened._ledger = Ledger.load(ledger)
         head = opened._ledger.head
-        bounds = head["bounds"] or (-np.inf, np.inf)
         key = jax.random.wrap_key_data(jnp.asarray(head["key"]["data"], jnp.uint32), impl=head["key"]["impl"])
-        opened._settle(train, holdout, method_of(head), key, domain, ValueRange(bounds, head["clip"]))
+        opened._settle(train, holdout, method_of(head), key, domain, range_of(head))
         for name, wanted in head["digests"].items():
             if opened._digests[name] != wanted:
                 raise ValueError(f"{name} has other records than those that the ledger {ledger} was started with")
@@ -209,6 +208,43 @@ _NAMES = ("holdout", "train", "domain")
 _answer = eqx.filter_jit(lambda method, state, values, key: method.answer(state, values, key))
 
 
+def status_of_ledger(path: str | os.PathLike[str], *, beta: float = 0.05) -> dict[str, Any]:
+    """What a ledger tells without the records that it belongs to.
+
+    **Arguments:** `path`: of the ledger; `beta`: the probability with which the guarantees may fail.
+
+    **Returns:** a dictionary of plain values: `method`, `records` of the holdout, `asked`, `left`, `epsilon` and
+    `delta` that were spent, `guarantees`, `certificate` in plain language, and the `log`.
+
+    **Raises:** as `Holdout.open`, save for the records.
+
+    >>> import tempfile, jax, numpy as np
+    >>> from perturbax import stats
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     method = stats.GaussianNoise(0.1)
+    ...     kept = stats.Holdout(None, np.zeros(9), method, key=jax.random.key(0), ledger=f"{folder}/l.jsonl")
+    ...     stats.status_of_ledger(f"{folder}/l.jsonl")["asked"]
+    0
+    """
+    ledger = Ledger.load(path)
+    head, entries = ledger.head, ledger.entries
+    method, sizes, within = method_of(head), sizes_of(head), range_of(head)
+    left = entries[-1]["left"] if entries else _plain(method.left(method.init(sizes, jax.random.key(0))))
+    guarantees = guarantees_of(method, sizes, len(entries), beta, within)
+    privacy = privacy_of_ledger(ledger)
+    return {
+        "method": type(method).__name__,
+        "records": sizes.holdout,
+        "asked": len(entries),
+        "left": left,
+        "epsilon": privacy.epsilon,
+        "delta": privacy.delta,
+        "guarantees": [{"tau": g.tau, "beta": g.beta, "adaptive": g.adaptive, "source": g.source} for g in guarantees],
+        "certificate": certificate_of(guarantees, len(entries), sizes, left),
+        "log": list(log_of(ledger)),
+    }
+
+
 def method_of(head: dict[str, Any]) -> AbstractQueryMethod:
     """The method that the first line of a ledger describes."""
     return _decoded(head["method"])
@@ -217,6 +253,11 @@ def method_of(head: dict[str, Any]) -> AbstractQueryMethod:
 def sizes_of(head: dict[str, Any]) -> SampleSizes:
     """The numbers of records that the first line of a ledger tells."""
     return SampleSizes(*(head["records"][name] for name in _NAMES))
+
+
+def range_of(head: dict[str, Any]) -> ValueRange:
+    """The bounds that the first line of a ledger tells."""
+    return ValueRange(head["bounds"] or (-np.inf, np.inf), head["clip"])
 
 
 def log_of(ledger: Ledger) -> tuple[dict[str, Any], ...]:

@@ -8,6 +8,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int
 
 from ..core import check_array, check_instance, check_integer, check_number
@@ -21,6 +22,12 @@ class QueryValues(eqx.Module):
     holdout: Float[Array, "*batch n"]
     train: Float[Array, "*batch t"] | None = None
     domain: Float[Array, "*batch x"] | None = None
+
+
+def given(values: Array | None) -> Array:
+    """Values that `init` has asked for."""
+    assert values is not None
+    return values
 
 
 class SampleSizes(eqx.Module):
@@ -272,7 +279,7 @@ def evaluate(
 
 def _places(name: str, indices: Any, count: int) -> Int[Array, " n"]:
     indices = check_array(name, indices, ndim=1, kind="integer")
-    if not isinstance(indices, jax.core.Tracer) and not (indices.min() >= 0 and indices.max() < count):
+    if not isinstance(indices, Tracer) and not (indices.min() >= 0 and indices.max() < count):
         raise ValueError(f"{name} must hold places in domain, integers from 0 to {count - 1}")
     return jnp.asarray(indices)
 

@@ -93,7 +93,7 @@ class EffectiveRounds(AbstractQueryMethod):
 
     def privacy(self, sizes: SampleSizes, queries: int, uses: int, delta: float) -> Privacy:
         """Of the validation set; the parts are not private at all."""
-        return Privacy.composed(self.checks.epsilon(self.split(sizes.holdout)[1]), self.rounds, delta)
+        return Privacy.composed((self.checks.epsilon(self.split(sizes.holdout)[1]),), self.rounds, delta)
 
     def guarantees(self, sizes: SampleSizes, queries: int, beta: float) -> tuple[Guarantee, ...]:
         """For confirmed answers by the privacy of the validation set, for the first of a round because its part is

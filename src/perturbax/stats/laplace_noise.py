@@ -53,4 +53,4 @@ class LaplaceNoise(AbstractAdditiveNoise):
         return self.scale
 
     def spent(self, n: int, queries: int, delta: float) -> Privacy:
-        return Privacy.composed(1.0 / (n * self.scale), queries, delta)
+        return Privacy.composed((1.0 / (n * self.scale),), queries, delta)

@@ -5,9 +5,9 @@ On a finite domain `X` with weights `w`, uniform at first, for each query with t
     |E_S phi - <w, phi>| > T + gamma + eta:   a = E_S phi + xi,   w <- normalise(w exp(rate sign(a - <w, phi>) phi))
     else:                                     a = <w, phi>, free of charge
 
-Every correction by a true error of at least `e` lowers the divergence of `w` from the sample by at least
-`rate e - rate^2 / 2`, so that there are at most `ln|X| / (rate e - rate^2 / 2)` of them. The weights are kept as
-logarithms.
+Every correction of an error of at least `e` in its true direction lowers the divergence of `w` from the sample by at
+least `rate e - rate^2 / 8` (Hoeffding's lemma), so that with `rate = 4 e` there are at most `ln|X| / (2 e^2)` of them.
+The weights are kept as logarithms.
 """
 
 import math
@@ -23,7 +23,7 @@ from ._answer_queries import AbstractQueryMethod, Answer
 from ._corrected_guess import corrected, guarantees_of_corrections, privacy_of
 from ._guarantee import Guarantee, Privacy
 from ._query_papers import MULTIPLICATIVE_WEIGHTS, VALIDITY
-from ._query_values import QueryValues, SampleSizes
+from ._query_values import QueryValues, SampleSizes, given
 from ._threshold_check import ThresholdCheck, Watch
 
 
@@ -53,7 +53,7 @@ class PrivateMultiplicativeWeights(AbstractQueryMethod):
 
     >>> from perturbax import stats
     >>> stats.PrivateMultiplicativeWeights.of_threshold(0.1, scale=0.01, domain=256).budget
-    1110
+    278
     """
 
     threshold: float
@@ -71,10 +71,10 @@ class PrivateMultiplicativeWeights(AbstractQueryMethod):
 
     @classmethod
     def of_threshold(cls, threshold: float, *, scale: float, domain: int) -> "PrivateMultiplicativeWeights":
-        """With the rate that needs the fewest corrections in theory, `T`, and a budget that is then never exceeded as
-        long as no correction is made for an error below `T`: `2 ln|X| / T^2`."""
+        """With the rate that needs the fewest corrections in theory, `4 T`, and a budget that is then never exceeded as
+        long as no correction is made for an error below `T`: `ln|X| / (2 T^2)`."""
         threshold = check_number("threshold", threshold, minimum=0.0, exclusive=True)
-        return cls(threshold, scale, threshold, math.ceil(2.0 * math.log(domain) / threshold**2))
+        return cls(threshold, scale, 4.0 * threshold, math.ceil(math.log(domain) / (2.0 * threshold**2)))
 
     @property
     def checks(self) -> ThresholdCheck:
@@ -86,10 +86,11 @@ class PrivateMultiplicativeWeights(AbstractQueryMethod):
         return Weights(jnp.full(sizes.domain, -math.log(sizes.domain)), self.checks.init(key))
 
     def answer(self, state: Weights, values: QueryValues, key: Any) -> tuple[Weights, Answer]:
-        guess = jax.nn.softmax(state.logarithms) @ values.domain
+        phi = given(values.domain)
+        guess = jax.nn.softmax(state.logarithms) @ phi
         watch, fired, a = corrected(self.checks, state.watch, guess, jnp.mean(values.holdout), key)
         step = jnp.where(fired, self.rate * jnp.sign(a - guess), 0.0)
-        logarithms = jax.nn.log_softmax(state.logarithms + step * values.domain)
+        logarithms = jax.nn.log_softmax(state.logarithms + step * phi)
         # Without a correction the state stays the same to the last bit.
         after = Weights(jnp.where(fired, logarithms, state.logarithms), watch)
         return after, Answer(a, used_holdout=fired, exhausted=state.watch.exhausted)

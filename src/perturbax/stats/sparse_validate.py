@@ -13,7 +13,7 @@ from ..core import Paper, check_integer, check_number
 from ._answer_queries import AbstractQueryMethod, Answer
 from ._guarantee import Privacy
 from ._query_papers import HOLDOUT_REUSE
-from ._query_values import QueryValues, SampleSizes
+from ._query_values import QueryValues, SampleSizes, given
 from ._threshold_check import ThresholdCheck, Watch
 
 
@@ -54,7 +54,7 @@ class SparseValidate(AbstractQueryMethod):
         return self.check(sizes.holdout).init(key)
 
     def answer(self, state: Watch, values: QueryValues, key: Any) -> tuple[Watch, Answer]:
-        difference = jnp.abs(jnp.mean(values.holdout) - jnp.mean(values.train))
+        difference = jnp.abs(jnp.mean(values.holdout) - jnp.mean(given(values.train)))
         after, refuted = self.check(values.holdout.shape[0])(state, difference, key)
         return after, Answer(jnp.where(refuted, 0.0, 1.0), used_holdout=refuted, exhausted=state.exhausted)
 

@@ -21,7 +21,7 @@ from ._corrected_guess import corrected, guarantees_of_corrections, privacy_of
 from ._guarantee import Guarantee, Privacy
 from ._query_noise import AbstractNoise, Laplace, Normal
 from ._query_papers import HOLDOUT_REUSE, REUSABLE_HOLDOUT
-from ._query_values import QueryValues, SampleSizes
+from ._query_values import QueryValues, SampleSizes, given
 from ._threshold_check import ThresholdCheck, Watch
 
 
@@ -88,7 +88,7 @@ class Thresholdout(AbstractQueryMethod):
         return self.checks.init(key)
 
     def answer(self, state: Watch, values: QueryValues, key: Any) -> tuple[Watch, Answer]:
-        train, holdout = jnp.mean(values.train), jnp.mean(values.holdout)
+        train, holdout = jnp.mean(given(values.train)), jnp.mean(values.holdout)
         after, fired, a = corrected(self.checks, state, train, holdout, key)
         return after, Answer(a, used_holdout=fired, exhausted=state.exhausted)
 
