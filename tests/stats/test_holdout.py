@@ -336,7 +336,7 @@ def test_a_search_without_budget_ends():
     from sklearn.dummy import DummyClassifier
 
     X, y = np.zeros((20, 1)), np.arange(20) % 2
-    spent = stats.Holdout((X, y), (X, 1 - y), stats.Bonferroni(1), key=KEY)
+    spent = stats.Holdout((X, y), (X + 1.0, y), stats.Bonferroni(1), key=KEY)
     scorer = stats.HoldoutScorer(spent)
     model = DummyClassifier().fit(X, y)
     assert scorer(model) == 0.5

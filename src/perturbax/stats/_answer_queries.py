@@ -131,7 +131,7 @@ def answer_queries(
     check_instance("problem", problem, (QuerySession, QueryBatch), "stats.QuerySession(...) or stats.QueryBatch(...)")
     check_instance("method", method, AbstractQueryMethod, "a method such as Thresholdout(...)")
     key = check_key("key", key)
-    run = _session if isinstance(problem, QuerySession) else _batch
+    run: Any = _session if isinstance(problem, QuerySession) else _batch
     state, analyst_state, answer, outside, refused = run(problem, _traced(method), key)
     if not isinstance(refused, Tracer):
         _raise_for_values(np.asarray(refused), problem.range)
@@ -267,10 +267,11 @@ def _session(problem: QuerySession, method: Any, key: Any) -> Any:
 def _batch(problem: QueryBatch, method: Any, key: Any) -> Any:
     init_key, noise_key = noise_keys(key)
     state = method.init(problem.sizes, init_key)
-    parts = [None if v is None else problem.range.scaled(v) for v in (problem.holdout, problem.train, problem.domain)]
-    values = QueryValues(*(None if part is None else part[0] for part in parts))
-    outside = sum(part[1] for part in parts if part is not None)
-    refused = jnp.any(jnp.stack([part[2] for part in parts if part is not None]), 0)
+    given = {"holdout": problem.holdout, "train": problem.train, "domain": problem.domain}
+    parts = {name: problem.range.scaled(values) for name, values in given.items() if values is not None}
+    values = QueryValues(**{name: scaled for name, (scaled, _, _) in parts.items()})
+    outside = sum(count for _, count, _ in parts.values())
+    refused = jnp.any(jnp.stack([refusal for _, _, refusal in parts.values()]), 0)
     keys = jax.vmap(jax.random.fold_in, (None, 0))(noise_key, jnp.arange(problem.queries))
     if method.memoryless:
         _, answer = jax.vmap(method.answer, (None, 0, 0))(state, values, keys)

@@ -61,7 +61,7 @@ def parse_query(text: str) -> Callable[[Any], np.ndarray]:
         raise ValueError(f"{text!r} is no expression: {getattr(error, 'msg', error)}") from None
     if not _is_call(tree, "mean", 1):
         raise ValueError(f"a query must be mean(...), got {text!r}")
-    inner = tree.args[0]
+    (inner,) = _children(tree)
     _check(inner, text)
 
     def query(table: Any) -> np.ndarray:
@@ -118,7 +118,7 @@ def _value(node: Any, table: Any) -> Any:
             raise ValueError(f"the table has no column {node.id!r}; it has {', '.join(map(str, table))}")
         return table[node.id].to_numpy()
     if isinstance(node, ast.Constant):
-        return node.value if isinstance(node.value, str | bool) else float(node.value)
+        return float(node.value) if isinstance(node.value, int | float) else node.value
     parts = [_value(child, table) for child in _children(node)]
     try:
         return _combined(node, parts)

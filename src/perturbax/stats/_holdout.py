@@ -67,7 +67,7 @@ class Holdout:
         key = check_key("key", key)
         if not jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key):
             key = jax.random.wrap_key_data(key)
-        self._settle(train, holdout, method, key, domain, ValueRange(bounds, clip))
+        self._settle((holdout, train, domain), method, key, ValueRange(bounds, clip))
         self._ledger = Ledger(
             {
                 "method": _encoded(method),
@@ -91,7 +91,7 @@ class Holdout:
         opened._ledger = Ledger.load(ledger)
         head = opened._ledger.head
         key = jax.random.wrap_key_data(jnp.asarray(head["key"]["data"], jnp.uint32), impl=head["key"]["impl"])
-        opened._settle(train, holdout, method_of(head), key, domain, range_of(head))
+        opened._settle((holdout, train, domain), method_of(head), key, range_of(head))
         for name, wanted in head["digests"].items():
             if opened._digests[name] != wanted:
                 raise ValueError(f"{name} has other records than those that the ledger {ledger} was started with")
@@ -112,7 +112,7 @@ class Holdout:
         with self._mutex, self._ledger.turn() as others:
             for entry in others:
                 self._apply(entry)
-            values, outside, refused = evaluate(query, *self._records, self.sizes, self.range)
+            values, outside, refused = evaluate(query, *self._records, sizes=self.sizes, within=self.range)
             if bool(refused):
                 raise ValueError(self.range.complaint(self.asked))
             key = jax.random.fold_in(self._noise_key, self.asked)
@@ -184,12 +184,11 @@ class Holdout:
         holdout, train, domain = self._records
         return _reopen, (str(self._ledger.path.absolute()), train, holdout, domain)
 
-    def _settle(
-        self, train: Any, holdout: Any, method: AbstractQueryMethod, key: Any, domain: Any, within: ValueRange
-    ) -> None:
-        given = {"holdout": holdout, "train": train, "domain": domain}
-        self._digests = {name: digest_of_records(name, r) for name, r in given.items() if r is not None}
-        *self._records, self.sizes = settled_records(holdout, train, domain)
+    def _settle(self, records: tuple[Any, Any, Any], method: AbstractQueryMethod, key: Any, within: ValueRange) -> None:
+        named = zip(_NAMES, records, strict=True)
+        self._digests = {name: digest_of_records(name, part) for name, part in named if part is not None}
+        holdout, train, domain, self.sizes = settled_records(*records)
+        self._records = (holdout, train, domain)
         self.method, self.range = method, within
         init_key, self._noise_key = noise_keys(key)
         self._state = jax.tree.map(jnp.asarray, method.init(self.sizes, init_key))
