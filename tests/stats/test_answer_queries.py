@@ -1,6 +1,9 @@
 """Mechanisms that answer queries: what each answers, what it costs, when it stops, and what it refuses."""
 
 import math
+import os
+import subprocess
+import sys
 
 import equinox as eqx
 import jax
@@ -374,6 +377,32 @@ def test_bad_problems_and_methods_are_refused_by_name(call, error, message):
 def test_a_problem_that_does_not_suit_the_method_is_refused(method, message):
     with pytest.raises(ValueError, match=message):
         stats.answer_queries(batch(train=None, domain=None), method, key=KEY)
+
+
+SHARDED = """
+import jax, numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from perturbax import stats
+assert jax.device_count() == 4
+mesh = Mesh(np.array(jax.devices()), ("devices",))
+values, domain = np.random.default_rng(0).random((8, 100)), np.random.default_rng(1).random((8, 64))
+shardings = {"queries": PartitionSpec("devices"), "records": PartitionSpec(None, "devices")}
+methods = {"queries": stats.LaplaceNoise(0.1), "records": stats.PrivateMultiplicativeWeights(0.05, 0.01, 0.1, 8)}
+for name, method in methods.items():
+    one = stats.answer_queries(stats.QueryBatch(values, domain=domain), method, key=jax.random.key(0))
+    sharding = NamedSharding(mesh, shardings[name])
+    split = [jax.device_put(jax.numpy.asarray(x, "float32"), sharding) for x in (values, domain)]
+    four = stats.answer_queries(stats.QueryBatch(split[0], domain=split[1]), method, key=jax.random.key(0))
+    np.testing.assert_allclose(four.answers, one.answers, atol=1e-6)
+    if name == "queries":
+        assert len(four.answers.sharding.device_set) == 4, four.answers.sharding
+"""
+
+
+def test_queries_and_domains_on_four_devices_are_answered_as_on_one():
+    environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
+    run = subprocess.run([sys.executable, "-c", SHARDED], env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
 
 
 def test_a_query_of_another_shape_is_refused():

@@ -2,8 +2,9 @@
 
 import copy
 import json
-import multiprocessing
 import pickle
+import subprocess
+import sys
 
 import jax
 import numpy as np
@@ -108,25 +109,28 @@ def test_two_shells_of_one_ledger_share_the_budget(tmp_path):
     assert [json.loads(line)["query"] for line in lines[1:]] == [0, 1, 2, 3]
 
 
-def ask_from_another_process(path, count):
-    kept = stats.Holdout.open(path, TRAIN, KEPT)
-    for _ in range(count):
-        kept.query(column)
+ASK = """
+import sys
+import pandas as pd
+from perturbax import stats
+kept = stats.Holdout.open(sys.argv[1], None, pd.read_csv(sys.argv[2]))
+for _ in range(15):
+    kept.query(lambda records: records["a"] / 10)
+"""
 
 
 @pytest.mark.slow
 def test_processes_at_the_same_time_do_not_corrupt_the_ledger(tmp_path):
-    holdout(stats.GaussianNoise(0.1), ledger=tmp_path / "l")
-    context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=ask_from_another_process, args=(tmp_path / "l", 15)) for _ in range(2)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert [worker.exitcode for worker in workers] == [0, 0]
-    kept = stats.Holdout.open(tmp_path / "l", TRAIN, KEPT)
-    assert kept.asked == 30
-    assert len({entry["answer"] for entry in kept.log}) == 30
+    records = pd.DataFrame({"a": np.arange(10)})
+    records.to_csv(tmp_path / "h.csv", index=False)
+    stats.Holdout(None, records, stats.GaussianNoise(0.1), key=KEY, ledger=tmp_path / "l")
+    command = [sys.executable, "-c", ASK, str(tmp_path / "l"), str(tmp_path / "h.csv")]
+    workers = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    errors = [worker.communicate()[1] for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0, 0], errors
+    kept = stats.Holdout.open(tmp_path / "l", None, records)
+    assert kept.asked == 45
+    assert len({entry["answer"] for entry in kept.log}) == 45
 
 
 def test_a_spent_budget_is_an_error_each_time_and_is_not_logged(tmp_path):
@@ -137,6 +141,17 @@ def test_a_spent_budget_is_an_error_each_time_and_is_not_logged(tmp_path):
         with pytest.raises(stats.BudgetExhausted, match="spent after 1 queries"):
             kept.query(agreement)
     assert (tmp_path / "l").stat().st_size == size
+
+
+def test_the_report_that_spends_the_budget_without_an_answer_is_kept(tmp_path):
+    """EffectiveRounds: where the last part is refuted there is no answer, and no second try with the same noise."""
+    kept = stats.Holdout(None, np.arange(60), stats.EffectiveRounds(1, 0.2, 1e-4), key=KEY, ledger=tmp_path / "l")
+    with pytest.raises(stats.BudgetExhausted):
+        kept.query(lambda records: records < 30)
+    again = stats.Holdout.open(tmp_path / "l", None, np.arange(60))
+    assert (again.left, again.log[0]["answer"], again.asked) == (0, None, 1)
+    with pytest.raises(stats.BudgetExhausted):
+        again.query(lambda records: records < 0)
 
 
 def test_values_out_of_bounds_cost_nothing():

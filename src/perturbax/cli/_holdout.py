@@ -91,7 +91,12 @@ def status(
         f"{found['method']} on {found['records']} records",
         {"query": "right", "asked": "fold", "answer": "right", "from the holdout": "left"},
         [
-            (str(e["query"]), str(e["name"] or ""), f"{e['answer']:.4g}", "yes" if e["used_holdout"] else "")
+            (
+                str(e["query"]),
+                str(e["name"] or ""),
+                "refused" if e["answer"] is None else f"{e['answer']:.4g}",
+                "yes" if e["used_holdout"] else "",
+            )
             for e in found["log"]
         ],
     )

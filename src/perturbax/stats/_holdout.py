@@ -109,31 +109,34 @@ class Holdout:
 
         **Raises:** `BudgetExhausted`; `ValueError` for values that are NaN or out of bounds. Neither is charged.
         """
+        # Outside of the turn, so that processes compute their values at the same time.
+        values, outside, refused = evaluate(query, *self._records, sizes=self.sizes, within=self.range)
+        if bool(refused):
+            raise ValueError(self.range.complaint(self.asked))
         with self._mutex, self._ledger.turn() as others:
             for entry in others:
                 self._apply(entry)
-            values, outside, refused = evaluate(query, *self._records, sizes=self.sizes, within=self.range)
-            if bool(refused):
-                raise ValueError(self.range.complaint(self.asked))
             key = jax.random.fold_in(self._noise_key, self.asked)
             state, answer = _answer(self.method, self._state, values, key)
-            if bool(answer.exhausted):
-                raise BudgetExhausted(
-                    f"the budget of {type(self.method).__name__} is spent after {self.asked} queries; a valid answer "
-                    "needs a new holdout"
-                )
+            exhausted, changed = bool(answer.exhausted), _changed(self._state, state)
             entry = {
                 "query": self.asked,
                 "name": name,
-                "answer": float(self.range.unscaled(answer.value)),
+                "answer": None if exhausted else float(self.range.unscaled(answer.value)),
                 "used_holdout": bool(answer.used_holdout),
                 "clipped": int(outside),
                 "noise": digest(key)[:32],
                 "left": _plain(self.method.left(state)),
-                "state": _changed(self._state, state),
+                "state": changed,
             }
-            self._ledger.append(entry)
-            self._apply(entry)
+            if changed or not exhausted:  # a refusal that is itself the last report counts
+                self._ledger.append(entry)
+                self._apply(entry)
+        if exhausted:
+            raise BudgetExhausted(
+                f"the budget of {type(self.method).__name__} is spent after {self.asked} queries; a valid answer "
+                "needs a new holdout"
+            )
         return entry["answer"]
 
     def save(self, path: str | os.PathLike[str]) -> None:
