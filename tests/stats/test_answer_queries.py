@@ -399,6 +399,7 @@ for name, method in methods.items():
 """
 
 
+@pytest.mark.slow
 def test_queries_and_domains_on_four_devices_are_answered_as_on_one():
     environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
     run = subprocess.run([sys.executable, "-c", SHARDED], env=environment, capture_output=True, text=True)
