@@ -65,15 +65,16 @@ class ValueRange(eqx.Module):
     def scaled(self, values: Any) -> tuple[Float[Array, "*shape"], Int[Array, "*batch"], Bool[Array, "*batch"]]:
         """Values of shape `(..., n)` scaled to `[0, 1]`; per query the number outside, and whether it is refused."""
         values = jnp.asarray(values, jnp.float32)
-        refused = ~jnp.all(jnp.isfinite(values), -1)
+        none = jnp.zeros(values.shape[:-1], int)
         if not self.bounded:
-            return values, jnp.zeros(values.shape[:-1], int), refused
-        outside = jnp.sum((values < self.low) | (values > self.high), -1)
+            return values, none, ~jnp.all(jnp.isfinite(values), -1)
         if self.clip:
-            values = jnp.clip(values, self.low, self.high)
-        else:
-            refused |= outside > 0
-        return (values - self.low) / self.width, outside, refused
+            outside = jnp.sum((values < self.low) | (values > self.high), -1)
+            refused = jnp.any(jnp.isnan(values), -1)
+            return (jnp.clip(values, self.low, self.high) - self.low) / self.width, outside, refused
+        # NaN is not inside. Counting would be much slower than this, and is not asked for.
+        inside = jnp.all((values >= self.low) & (values <= self.high), -1)
+        return (values - self.low) / self.width, none, ~inside
 
     def unscaled(self, answer: Any) -> Any:
         """An answer in the units of the values."""
