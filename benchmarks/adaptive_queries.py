@@ -56,8 +56,9 @@ def main():
     mechanism = dp.m.make_laplace(*space, scale=1.0 / (1000 * EPSILON))
     rows = random.integers(0, 2, (2000, 1000), np.int8)
     peer = 2000 / seconds(lambda: [mechanism(float(row.mean())) for row in rows], 3)
+    version = importlib.metadata.version("opendp")
     print(
-        f"opendp {importlib.metadata.version('opendp')} make_laplace, NumPy means of 1000 records: {peer:.3g} queries/s, "
+        f"opendp {version} make_laplace, NumPy means of 1000 records: {peer:.3g} queries/s, "
         f"ours {rates[1000] / peer:.0f} times faster"
     )
     half = stats.QueryBatch(np.tile(np.array([0, 1], np.int8), (20_000, 500)))
