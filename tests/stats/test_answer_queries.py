@@ -234,6 +234,23 @@ def test_answers_are_in_the_units_of_the_values():
     assert free.guarantees() == ()
 
 
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.uint8, np.int32, np.float32])
+def test_values_of_every_kind_are_held_against_the_bounds(dtype):
+    values = np.array([[0, 1], [1, 1], [2, 0]]).astype(dtype)
+
+    def ask(bounds):
+        return stats.answer_queries(stats.QueryBatch(values, bounds=bounds), stats.Naive(), key=KEY).answers
+
+    np.testing.assert_allclose(ask((-1000.5, 1000.5)), values.mean(1), atol=1e-3)
+    with pytest.raises(ValueError, match=r"query 0 must have finite values in \[0.5, 2\]"):
+        ask((0.5, 2.0))
+    with pytest.raises(ValueError, match="3 of 3 have not"):
+        ask((300.0, 400.0))
+    if dtype is not bool:
+        with pytest.raises(ValueError, match="query 2 must have finite values"):
+            ask((0.0, 1.5))
+
+
 def test_clipping_is_counted():
     values = np.linspace(-0.5, 1.5, 9)[None]
     found = stats.answer_queries(stats.QueryBatch(values, clip=True), stats.Naive(), key=KEY)

@@ -64,7 +64,7 @@ class ValueRange(eqx.Module):
 
     def scaled(self, values: Any) -> tuple[Float[Array, "*shape"], Int[Array, "*batch"], Bool[Array, "*batch"]]:
         """Values of shape `(..., n)` scaled to `[0, 1]`; per query the number outside, and whether it is refused."""
-        values = jnp.asarray(values, jnp.float32)
+        given, values = jnp.asarray(values), jnp.asarray(values, jnp.float32)
         none = jnp.zeros(values.shape[:-1], int)
         if not self.bounded:
             return values, none, ~jnp.all(jnp.isfinite(values), -1)
@@ -73,8 +73,20 @@ class ValueRange(eqx.Module):
             refused = jnp.any(jnp.isnan(values), -1)
             return (jnp.clip(values, self.low, self.high) - self.low) / self.width, outside, refused
         # NaN is not inside. Counting would be much slower than this, and is not asked for.
-        inside = jnp.all((values >= self.low) & (values <= self.high), -1)
-        return (values - self.low) / self.width, none, ~inside
+        return (values - self.low) / self.width, none, ~jnp.all(self._inside(given), -1)
+
+    def _inside(self, values: Any) -> Bool[Array, "*shape"]:
+        """Which values are inside. Integers are compared as such: as floating point numbers, XLA would write all of
+        them to memory, at twenty times the cost."""
+        if values.dtype == bool:
+            values = values.astype(jnp.uint8)
+        if jnp.issubdtype(values.dtype, jnp.floating):
+            return (values >= self.low) & (values <= self.high)
+        least, most = jnp.iinfo(values.dtype).min, jnp.iinfo(values.dtype).max
+        low, high = math.ceil(self.low), math.floor(self.high)
+        if low > most or high < least:
+            return jnp.zeros(values.shape, bool)
+        return (values >= max(low, least)) & (values <= min(high, most))
 
     def unscaled(self, answer: Any) -> Any:
         """An answer in the units of the values."""
