@@ -8,7 +8,22 @@ from typing import Any
 
 from ._version import __version__ as __version__
 
-__all__ = ["__version__", "cli", "core", "data", "diffusion", "interop", "nn", "report", "stats", "studies"]
+__all__ = [
+    "__version__",
+    "cli",
+    "core",
+    "data",
+    "diffusion",
+    "interop",
+    "linalg",
+    "nn",
+    "perturb",
+    "report",
+    "stats",
+    "studies",
+    "systems",
+    "transport",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,5 +1,7 @@
 """Door checks: what passes is settled, what does not is refused by name with what came and what is wanted."""
 
+import importlib
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -97,6 +99,26 @@ def test_arrays_keep_their_framework():
 def test_bad_arrays_are_refused(value, options, error, message):
     with pytest.raises(error, match=message):
         core.check_array("x", value, **options)
+
+
+def test_an_array_on_a_device_is_looked_at_there(monkeypatch):
+    check = importlib.import_module("perturbax.core._check")
+    good, bad = jnp.ones((2, 3)), jnp.array([1.0, jnp.inf])
+
+    def refusing(function):
+        def call(array, *arguments, **options):
+            assert array is not good, "copied to the host"
+            return function(array, *arguments, **options)
+
+        return call
+
+    monkeypatch.setattr(check, "_on_host", lambda array: False)
+    with monkeypatch.context() as patch:
+        for name in ("asarray", "isfinite"):
+            patch.setattr(np, name, refusing(getattr(np, name)))
+        assert core.check_array("x", good) is good
+    with pytest.raises(ValueError, match="x must be finite, got 1 NaN or infinite of 2 values"):
+        core.check_array("x", bad)
 
 
 def test_a_traced_array_passes_with_its_shape_checked():

@@ -44,5 +44,5 @@ def test_every_listed_package_exists_and_no_other_name_does():
     assert set(perturbax.__all__) <= set(dir(perturbax))
     for name in perturbax.__all__:
         assert getattr(perturbax, name) is not None
-    with pytest.raises(AttributeError, match="no attribute 'transport'"):
-        _ = perturbax.transport
+    with pytest.raises(AttributeError, match="no attribute 'nowhere'"):
+        _ = perturbax.nowhere

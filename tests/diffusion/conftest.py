@@ -96,7 +96,7 @@ def _planned() -> dict[str, diffusion.AbstractPlanned]:
             isinstance(cls, type) and issubclass(cls, diffusion.AbstractPlanned) and not name.startswith("Abstract")
         )
         if exported and not any(type(method) is cls for method in methods.values()):
-            methods[name] = cls(steps=9)
+            methods[name] = cls(steps=max(9, cls().minimum_steps))
     return methods
 
 

@@ -255,8 +255,9 @@ def test_every_process_follows_its_flow(gaussian_under, process):
 def test_churn_keeps_the_law(gaussian_under):
     """With the exact denoiser churn changes the samples, not their distribution."""
     gaussian = gaussian_under(diffusion.EDM(t_max=20.0))
-    x_T = 20.0 * np.random.default_rng(0).normal(size=(3000, 6))
-    method = diffusion.Heun(steps=61, churn=diffusion.Churn(amount=20.0, low=0.0, noise_scale=1.0))
+    x_T = 20.0 * np.random.default_rng(0).normal(size=(10_000, 6))
+    # At 61 evaluations the steps themselves make the samples 4 % wider; here it is less than the sampling error.
+    method = diffusion.Heun(steps=241, churn=diffusion.Churn(amount=20.0, low=0.0, noise_scale=1.0))
     x = draw(gaussian, method, x_T=x_T)
-    np.testing.assert_allclose(x.std(axis=0), np.sqrt(gaussian.variances), rtol=0.06)
-    np.testing.assert_allclose(x.mean(axis=0), gaussian.mean, atol=0.06)
+    np.testing.assert_allclose(x.std(axis=0), np.sqrt(gaussian.variances), rtol=0.035)
+    np.testing.assert_allclose(x.mean(axis=0), gaussian.mean, atol=0.035)

@@ -27,6 +27,7 @@ def test_coefficients_invert_the_definition(prediction, x0, e, angle):
     x = alpha * x0 + sigma * e
     y = DEFINITIONS[type(prediction)](x0, e, alpha, sigma)
     (a, b), (c, d) = prediction.data(alpha, sigma), prediction.noise(alpha, sigma)
+    assert prediction.target(x0, e, alpha, sigma) == y
     assert a * x + b * y == pytest.approx(x0, abs=1e-9)
     assert c * x + d * y == pytest.approx(e, abs=1e-9)
 

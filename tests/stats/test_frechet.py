@@ -64,3 +64,12 @@ def test_large_samples_of_a_mixture_reach_its_moments():
 def test_bad_samples_are_refused(x, y, message):
     with pytest.raises(ValueError, match=message):
         frechet_distance(x, y)
+
+
+def test_batches_of_moments_are_pairs_one_by_one():
+    x, y = ([moments(seed) for seed in seeds] for seeds in ((0, 1, 2), (3, 4, 5)))
+    parts = [np.stack(part) for pairs in (x, y) for part in zip(*pairs, strict=True)]
+    each = [frechet_distance_of_moments(*a, *b) for a, b in zip(x, y, strict=True)]
+    np.testing.assert_allclose(frechet_distance_of_moments(*parts), each, rtol=1e-12)
+    with pytest.raises(ValueError, match=r"covariance_y must have shape \(3, 5, 5\)"):
+        frechet_distance_of_moments(*parts[:3], parts[3][0])

@@ -54,9 +54,10 @@ def choose(option: str, word: str, choices: Iterable[str]) -> str:
 
 
 def methods() -> dict[str, type[diffusion.AbstractSampler]]:
-    """All samplers by their words, from the registry of methods."""
+    """All samplers by their words, from the registry of methods; what prepares a start for another one is an option."""
     found = core.registered_methods().values()
-    return {_word(cls): cls for cls in found if issubclass(cls, diffusion.AbstractSampler)}
+    samplers = [cls for cls in found if issubclass(cls, diffusion.AbstractSampler)]
+    return {_word(cls): cls for cls in samplers if not issubclass(cls, diffusion.AbstractPrepared)}
 
 
 def processes() -> dict[str, type[diffusion.AbstractProcess]]:

@@ -91,7 +91,8 @@ def draw(
                     samples = diffusion.sample(
                         task.problem(first, here),
                         sampler,
-                        key=jax.random.fold_in(jax.random.fold_in(key, 1), index),
+                        key=jax.random.fold_in(key, 1),
+                        offset=first,
                         x_T=task.starts(jax.random.fold_in(key, 0), first, here),
                     )
                     spent = int(samples.stats["evaluations"])
@@ -131,6 +132,7 @@ def _settings(task: Task, sampler: Any, count: int, size: int, seed: int) -> dic
         "threshold": None if task.corrector is None else describe(task.corrector),
         "start": task.start,
         "init": digest(task.init),
+        "map": None if task.latents is None else digest(task.latents.heights),
         "framework": task.framework,
         "num_samples": count,
         "batch": size,

@@ -35,6 +35,7 @@ class Task:
     start: float | None
     init: np.ndarray | None
     framework: str
+    latents: Any = None
 
     @property
     def natural_count(self) -> int:
@@ -60,10 +61,12 @@ class Task:
         )
 
     def starts(self, key: Any, first: int, count: int) -> Any:
-        """The states that these samples start from: noise, or the given pictures under noise."""
+        """The states that these samples start from: noise, the given pictures under noise, or latents of a map."""
         time = self.process.t_max if self.start is None else self.start
         keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(first + jnp.arange(count))
         noise = jax.vmap(lambda k: self.process.noise(k, self.shape, jnp.float32))(keys)
+        if self.latents is not None:
+            return self.arrays(self.latents(np.asarray(noise).reshape(count, -1)).reshape(count, *self.shape))
         x = np.float32(self.process.sigma(time)) * np.asarray(noise)
         if self.init is not None:
             pictures = self.init[(first + np.arange(count)) % len(self.init)]
@@ -106,6 +109,7 @@ def build_task(
     start: float | None,
     init: Path | None,
     framework: str,
+    latents: Path | None = None,
 ) -> Task:
     """Settle the options of a problem; raises `ValueError` that names the option."""
     choose("--framework", framework, FRAMEWORKS)
@@ -124,6 +128,10 @@ def build_task(
     nothing = None if unconditional is None else parse_rows("--unconditional", unconditional)
     pictures = None if init is None else load_array("--init", str(init))
 
+    sent = None if latents is None else load_map("--map", latents)
+    if sent is not None and (start is None or pictures is not None):
+        raise ValueError("--map needs --start, the time of its latents, and goes without --init")
+
     found = find_model(model)
     if settled is None:
         settled = settle_process(found.process, [*found.process_options, *process_option])
@@ -136,8 +144,14 @@ def build_task(
         raise ValueError(f"--framework must be jax for --model {model}, got {framework!r}")
     if pictures is not None and start is None:
         raise ValueError("--init needs --start, the time up to which the pictures are noised")
-    if start is not None and pictures is None and start < settled.t_max and settled.half_log_snr(start) > 0:
-        raise ValueError(f"--start {start:g} needs --init: the state there holds more data than noise")
+    if (
+        start is not None
+        and pictures is None
+        and sent is None
+        and start < settled.t_max
+        and settled.half_log_snr(start) > 0
+    ):
+        raise ValueError(f"--start {start:g} needs --init or --map: the state there holds more data than noise")
     settled_shape = asked or found.shape or (pictures.shape[1:] if pictures is not None else None)
     if not settled_shape:
         raise ValueError(f"--shape is needed for --model {model}, such as --shape 3,32,32")
@@ -145,6 +159,8 @@ def build_task(
         raise ValueError(f"--shape must be {_commas(found.shape)} for --model {model}, got {_commas(settled_shape)}")
     if pictures is not None and pictures.shape[1:] != settled_shape:
         raise ValueError(f"--init must hold pictures of shape {_commas(settled_shape)}, got {pictures.shape}")
+    if sent is not None and sent.points.shape[1] != np.prod(settled_shape):
+        raise ValueError(f"--map has latents of size {sent.points.shape[1]}, the shape is {_commas(settled_shape)}")
     if found.classes is not None:
         _check_labels("--condition", conditions, found.classes)
         _check_labels("--unconditional", nothing, found.classes)
@@ -157,8 +173,17 @@ def build_task(
             nothing = np.full(1, found.unconditional, np.int32)
     return Task(
         found, settled, predictions()[wanted](), settled_shape, conditions, nothing, guidance, corrector, start,
-        pictures, framework,
+        pictures, framework, sent,
     )  # fmt: skip
+
+
+def load_map(option: str, path: Path) -> Any:
+    """A map that `perturbax transport semidiscrete` wrote."""
+    from perturbax.transport import BrenierMap
+
+    if not path.is_file():
+        raise ValueError(f"{option}: there is no file {path}")
+    return BrenierMap.load(path)
 
 
 def settle_process(word: str | None, options: Sequence[str]) -> diffusion.AbstractProcess:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from . import _fitting, _inverting, _stability
+from . import _aligning, _fitting, _inverting, _restoring, _stability
 from . import _options as options
 from ._options import check_writable
 
@@ -56,6 +56,10 @@ def sample(
     init: Annotated[
         Path | None, typer.Option(help="Image to image: an .npy file of pictures that are noised up to --start.")
     ] = None,
+    latents: Annotated[
+        Path | None,
+        typer.Option("--map", help="Start from latents: a map of `perturbax transport semidiscrete`, with --start."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="The .npz file to write.")] = Path("samples.npz"),
     png: Annotated[Path | None, typer.Option(help="Also write the samples as one picture.")] = None,
     resume: Annotated[
@@ -69,7 +73,7 @@ def sample(
     """Draw samples and write them to an .npz file with `x`, the conditions, the evaluations spent, and the settings.
 
     A run that is interrupted keeps its finished batches in OUT.partial. Sample i depends on the seed and on i; with a
-    method that adds noise or chooses its steps, also on --batch.
+    method that chooses its steps, which a batch shares, also on --batch.
     """
     from perturbax.core import enable_compilation_cache
 
@@ -115,6 +119,7 @@ def sample(
         start=start,
         init=init,
         framework=framework,
+        latents=latents,
     )
     if png is not None:
         from ._pictures import tile_shape
@@ -187,6 +192,8 @@ def compare(
 
 
 app.command()(_fitting.fit)
+app.command()(_aligning.align)
 app.command()(_inverting.invert)
 app.command()(_inverting.edit)
+app.command()(_restoring.restore)
 app.command()(_stability.stability)

@@ -120,6 +120,61 @@ def _strip(rows: list[tuple[str, Any]], path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
+def _transport(folder: Path) -> list[str]:
+    import jax
+    from sklearn.decomposition import PCA
+
+    from perturbax import data, stats, transport
+
+    digits = data.digits()
+    rows = PCA(16, random_state=0).fit_transform(digits.flat)
+    threes, eights = (rows[digits.labels == label] for label in (3, 8))
+    solve_key, draw_key = jax.random.split(jax.random.key(0))
+    problem = transport.BridgeProblem(threes[:90], eights[:90], epsilon=1.0)
+    solved = transport.bridge(problem, transport.LightSB(10, steps=1000, batch_size=64), key=solve_key, progress=False)
+    carried = solved.sample(draw_key, threes[90:])
+    return [
+        f"distance of unseen threes to unseen eights {stats.frechet_distance(threes[90:], eights[90:]):.2f},"
+        f" once carried over {stats.frechet_distance(carried, eights[90:]):.2f}"
+    ]
+
+
+def _perturb(folder: Path) -> list[str]:
+    import jax
+
+    from perturbax import perturb
+
+    caption, key = "a red fox asleep in the snow", jax.random.key(0)
+    wrong = {"fox": ["hen", "cart"], "red": ["blue"], "asleep": ["running"], "snow": ["rain", "dark"]}
+    perturbations = (perturb.WordDrop(0.4), perturb.WordSwap(0.4), perturb.Synonyms(0.7, wrong))
+    return [f"{type(p).__name__}, strength {p.strength}: {p(caption, key=key)}" for p in perturbations]
+
+
+def _systems(folder: Path) -> list[str]:
+    import jax
+    import numpy as np
+
+    from perturbax import data, diffusion, systems
+
+    mixture, process, key = data.digits_mixture(), diffusion.VPLinear(), jax.random.key(0)
+    operator = systems.MRI(systems.column_mask(key, (8, 8), acceleration=2), systems.coil_maps(4, (8, 8)))
+    truth = data.digits().flat[:32].reshape(-1, 8, 8)
+
+    def denoise(x: Any, t: Any) -> Any:
+        return mixture.denoise(x.reshape(-1, 64), process.alpha(t), process.sigma(t)).reshape(x.shape)
+
+    prior = diffusion.Sampling(denoise, process, shape=(8, 8), prediction=diffusion.Data())
+    problem = diffusion.InverseProblem(prior, operator, jax.vmap(operator)(jax.numpy.asarray(truth)))
+
+    def error(method: Any) -> float:
+        return float(np.sqrt(np.mean((np.asarray(diffusion.restore(problem, method, key=key).x) - truth) ** 2)))
+
+    return [
+        f"error of digits from half of their k-space: {error(diffusion.Tikhonov()):.3f} by least squares,"
+        f" {error(diffusion.DDS()):.3f} with a diffusion model as prior"
+    ]
+
+
 def _interop(folder: Path) -> list[str]:
     import jax
     import numpy as np
@@ -140,7 +195,8 @@ def _interop(folder: Path) -> list[str]:
 def _studies(folder: Path) -> list[str]:
     from perturbax import studies
 
-    run = studies.run_study(STUDY, "smoke", store=folder / "tour.sqlite")
+    # In this process: the trials are so short that workers would spend more on importing JAX and compiling again.
+    run = studies.run_study(STUDY, "smoke", store=folder / "tour.sqlite", backend="sequential")
     for failure in run.failures:
         raise RuntimeError(f"study {STUDY}, {failure.trial.label}: {failure.error}")
     return [
@@ -162,8 +218,11 @@ Stop = tuple[str, str, Callable[[Path], list[str]]]
 STOPS: tuple[Stop, ...] = (
     ("data", "real handwritten digits", _data),
     ("stats", "a Gaussian mixture fitted to the digits", _stats),
+    ("perturb", "a caption under three perturbations", _perturb),
     ("core, nn", "a denoiser trained on the digits (kept in the cache)", _core),
     ("diffusion", "two samplers on this denoiser at equal cost", _diffusion),
+    ("transport", "a Schrödinger bridge from threes to eights", _transport),
+    ("systems, linalg", "digits from half of their k-space", _systems),
     ("interop", "the same sampler on arrays of other libraries", _interop),
     ("studies", "a published claim, in the smallest form of its study", _studies),
     ("report", "the site of everything that was measured", _report),

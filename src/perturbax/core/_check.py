@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
@@ -146,10 +147,9 @@ def check_array(
         raise ValueError(f"{name} must have shape ({sizes}{',' * (len(shape) == 1)}), got {tuple(array.shape)}")
     if nonempty and 0 in array.shape:
         raise ValueError(f"{name} must not be empty, got shape {tuple(array.shape)}")
-    if finite and kind != "any" and not isinstance(array, Tracer):
-        count = int(np.size(array) - np.count_nonzero(np.isfinite(np.asarray(array))))
-        if count:
-            raise ValueError(f"{name} must be finite, got {count} NaN or infinite of {np.size(array)} values")
+    if finite and kind != "any" and not isinstance(array, Tracer) and not _all_finite(array):
+        count = np.size(array) - np.count_nonzero(np.isfinite(np.asarray(array)))
+        raise ValueError(f"{name} must be finite, got {count} NaN or infinite of {np.size(array)} values")
     return array
 
 
@@ -198,6 +198,17 @@ def _is_of_kind(array: Any, kind: str) -> bool:
     if kind == "number":
         return jax.dtypes.issubdtype(array.dtype, np.number)
     return True
+
+
+def _all_finite(array: Any) -> bool:
+    # NumPy looks at a CPU array of JAX in place, where JAX would compile for every shape; from another device it would
+    # copy the whole array.
+    xp: Any = np if _on_host(array) else jnp
+    return bool(xp.isfinite(array).all())
+
+
+def _on_host(array: Any) -> bool:
+    return isinstance(array, np.ndarray) or all(device.platform == "cpu" for device in array.devices())
 
 
 def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:

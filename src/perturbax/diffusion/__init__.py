@@ -1,8 +1,22 @@
 """Sample from diffusion models: processes, time grids, guidance, and samplers compiled to one table of coefficients."""
 
+from . import losses as losses
+from ._align import AbstractAlignmentMethod as AbstractAlignmentMethod
+from ._align import Aligned as Aligned
+from ._align import align as align
+from ._captions import AbstractCaptions as AbstractCaptions
+from ._captions import Captioned as Captioned
+from ._captions import Hybrid as Hybrid
+from ._captions import Perturbed as Perturbed
+from ._captions import Prompts as Prompts
 from ._churn import AbstractChurn as AbstractChurn
 from ._churn import Churn as Churn
 from ._churn import Disturbance as Disturbance
+from ._consistency import AbstractConsistency as AbstractConsistency
+from ._consistency import Consistent as Consistent
+from ._consistency import Noiseless as Noiseless
+from ._consistency import Projected as Projected
+from ._consistency import Proximal as Proximal
 from ._corrector import Clip as Clip
 from ._corrector import DynamicThreshold as DynamicThreshold
 from ._denoise import (
@@ -43,8 +57,12 @@ from ._invert import Latent as Latent
 from ._invert import edit as edit
 from ._invert import invert as invert
 from ._invert import sample_latent as sample_latent
+from ._levels import AbstractNoiseLevels as AbstractNoiseLevels
+from ._levels import LogNormalLevels as LogNormalLevels
+from ._levels import UniformTimes as UniformTimes
 from ._method import AbstractInvertible as AbstractInvertible
 from ._method import AbstractPlanned as AbstractPlanned
+from ._method import AbstractPrepared as AbstractPrepared
 from ._method import AbstractSampler as AbstractSampler
 from ._method import Path as Path
 from ._network import FromDenoiser as FromDenoiser
@@ -69,6 +87,8 @@ from ._prediction import (
 from ._prediction import (
     Velocity as Velocity,
 )
+from ._preference import AlignmentProblem as AlignmentProblem
+from ._preference import PreferencePairs as PreferencePairs
 from ._process import (
     EDM as EDM,
 )
@@ -90,12 +110,18 @@ from ._process import (
 from ._process import (
     VPLinear as VPLinear,
 )
+from ._restore import AbstractRestoration as AbstractRestoration
+from ._restore import InverseProblem as InverseProblem
+from ._restore import Restoration as Restoration
+from ._restore import restore as restore
 from ._sample import Samples as Samples
 from ._sample import Sampling as Sampling
 from ._sample import plan as plan
 from ._sample import sample as sample
 from ._saved import SavedDenoiser as SavedDenoiser
+from ._saved import load_adapter as load_adapter
 from ._saved import load_denoiser as load_denoiser
+from ._saved import save_adapter as save_adapter
 from ._saved import save_denoiser as save_denoiser
 from ._stability import Stability as Stability
 from ._stability import stability as stability
@@ -103,61 +129,94 @@ from ._stepping import FixedSinglestep as FixedSinglestep
 from ._stepping import Multistep as Multistep
 from ._stepping import Singlestep as Singlestep
 from .adaptive_dpm_solver import AdaptiveDPMSolver as AdaptiveDPMSolver
+from .annealed_langevin import AnnealedLangevin as AnnealedLangevin
 from .bdia import BDIA as BDIA
 from .belm import BELM as BELM
+from .dcpo import DCPO as DCPO
 from .ddim import DDIM as DDIM
 from .ddpm import DDPM as DDPM
+from .dds import DDS as DDS
 from .denoising_score_matching import DenoisingScoreMatching as DenoisingScoreMatching
+from .diffusion_dpo import DiffusionDPO as DiffusionDPO
+from .dpm_ot import DPMOT as DPMOT
 from .dpm_solver import DPMSolver as DPMSolver
 from .dpm_solver_pp import DPMSolverPP as DPMSolverPP
+from .dps import DPS as DPS
 from .edict import EDICT as EDICT
 from .euler import Euler as Euler
+from .exact_posterior import ExactPosterior as ExactPosterior
 from .fixed_point_ddim import FixedPointDDIM as FixedPointDDIM
 from .ghvb import GHVB as GHVB
 from .heavy_ball import HeavyBall as HeavyBall
 from .heavy_ball_pp import HeavyBallPP as HeavyBallPP
 from .heun import Heun as Heun
+from .ipo import IPO as IPO
+from .mapo import MaPO as MaPO
 from .nesterov import Nesterov as Nesterov
 from .pfgmpp import PFGMPP as PFGMPP
+from .pigdm import PiGDM as PiGDM
 from .plms import PLMS as PLMS
+from .projection import Projection as Projection
+from .renoise import Renoise as Renoise
 from .runge_kutta import RungeKutta as RungeKutta
+from .sft import SFT as SFT
+from .tikhonov import Tikhonov as Tikhonov
 
 __all__ = [
     "BDIA",
     "BELM",
+    "DCPO",
     "DDIM",
     "DDPM",
+    "DDS",
+    "DPMOT",
+    "DPS",
     "EDICT",
     "EDM",
     "GHVB",
+    "IPO",
     "PFGMPP",
     "PLMS",
+    "SFT",
     "VE",
+    "AbstractAlignmentMethod",
+    "AbstractCaptions",
     "AbstractChurn",
+    "AbstractConsistency",
     "AbstractDenoisingMethod",
     "AbstractGrid",
     "AbstractGuidance",
     "AbstractInvertible",
+    "AbstractNoiseLevels",
     "AbstractPlanned",
     "AbstractPrediction",
+    "AbstractPrepared",
     "AbstractProcess",
+    "AbstractRestoration",
     "AbstractSampler",
     "AdaptiveDPMSolver",
+    "Aligned",
+    "AlignmentProblem",
+    "AnnealedLangevin",
+    "Captioned",
     "Churn",
     "ClassifierFree",
     "ClassifierGuidance",
     "Clip",
+    "Consistent",
     "DDIMIncrement",
     "DPMSolver",
     "DPMSolverPP",
     "Data",
     "DenoisingProblem",
     "DenoisingScoreMatching",
+    "DiffusionDPO",
     "Discrete",
     "Disturbance",
     "DynamicThreshold",
     "Epsilon",
     "Euler",
+    "ExactPosterior",
     "Explicit",
     "FixedPointDDIM",
     "FixedSinglestep",
@@ -168,16 +227,30 @@ __all__ = [
     "HeavyBallPP",
     "Heun",
     "HeunIncrement",
+    "Hybrid",
+    "InverseProblem",
     "Inversion",
     "Karras",
     "Latent",
+    "LogNormalLevels",
     "LogSNR",
+    "MaPO",
     "MidpointIncrement",
     "Multistep",
     "Nesterov",
+    "Noiseless",
     "Path",
+    "Perturbed",
+    "PiGDM",
     "Plan",
     "PoissonFlow",
+    "PreferencePairs",
+    "Projected",
+    "Projection",
+    "Prompts",
+    "Proximal",
+    "Renoise",
+    "Restoration",
     "RungeKutta",
     "Samples",
     "Sampling",
@@ -185,19 +258,26 @@ __all__ = [
     "Score",
     "Singlestep",
     "Stability",
+    "Tikhonov",
     "TimePower",
     "TimeUniform",
+    "UniformTimes",
     "VPCosine",
     "VPLinear",
     "Velocity",
+    "align",
     "edit",
     "fit",
     "ideal_denoiser",
     "invert",
+    "load_adapter",
     "load_denoiser",
+    "losses",
     "plan",
+    "restore",
     "sample",
     "sample_latent",
+    "save_adapter",
     "save_denoiser",
     "stability",
 ]

@@ -89,7 +89,9 @@ class ClassifierFree(AbstractGuidance):
     def raw(self, model: Callable, x: Any, model_time: Any, condition: Any) -> Any:
         join = (lambda a, b: jnp.concatenate((a, b))) if isinstance(x, jax.Array) else concatenate
         doubled = join(x, x)
-        both = _checked("model", model(doubled, model_time, jax.tree.map(join, condition, self.unconditional)), doubled)
+        both = checked_output(
+            "model", model(doubled, model_time, jax.tree.map(join, condition, self.unconditional)), doubled
+        )
         conditional, unconditional = both[: x.shape[0]], both[x.shape[0] :]
         return unconditional + self.scale * (conditional - unconditional)
 
@@ -151,7 +153,7 @@ class Denoiser(eqx.Module):
         if self.guidance is not None:
             data = self.guidance.data(x, data, row)
         if self.corrector is not None:
-            data = _checked("corrector", self.corrector(data, row.time), data)
+            data = checked_output("corrector", self.corrector(data, row.time), data)
         return _combine(row.from_data, x, data), data, noise
 
     def _raw(self, x: Any, model_time: Any, condition: Any) -> Any:
@@ -159,10 +161,10 @@ class Denoiser(eqx.Module):
             raw = call_model(self.model, x, model_time, condition)
         else:
             raw = self.guidance.raw(self.model, x, model_time, condition)
-        return _checked("model", raw, x)
+        return checked_output("model", raw, x)
 
 
-def _checked(name: str, output: Any, wanted: Any) -> Any:
+def checked_output(name: str, output: Any, wanted: Any) -> Any:
     """An output of the shape of its input, in its dtype."""
     shape = tuple(wanted.shape)
     if not hasattr(output, "shape") or not hasattr(output, "dtype"):

@@ -5,7 +5,7 @@ In the rescaled state `x_t / alpha_t` every process of this package has that for
 """
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal
 
 import equinox as eqx
@@ -165,9 +165,7 @@ def fit(
     """
     check_instance("problem", problem, DenoisingProblem, "a diffusion.DenoisingProblem")
     check_instance("method", method, AbstractDenoisingMethod, "a method such as PFGMPP()")
-    unknown = sorted(set(options) - _OPTIONS)
-    if unknown:
-        raise TypeError(f"{unknown[0]} is no option of diffusion.fit; there are {', '.join(sorted(_OPTIONS))}")
+    check_options("diffusion.fit", options)
     rows = problem.rows
     batch_size = check_integer("batch_size", batch_size, minimum=1) * (method.stable_target or 1)
     if batch_size > rows.shape[0]:
@@ -193,6 +191,13 @@ def fit(
 _OPTIONS = {
     "callback", "checkpoint", "checkpoint_seconds", "chunk", "devices", "progress", "resume", "throw",
 }  # fmt: skip
+
+
+def check_options(verb: str, options: Mapping[str, Any]) -> None:
+    """Refuse what is no option of `core.fit` that a verb hands on."""
+    unknown = sorted(set(options) - _OPTIONS)
+    if unknown:
+        raise TypeError(f"{unknown[0]} is no option of {verb}; there are {', '.join(sorted(_OPTIONS))}")
 
 
 def _denoiser(

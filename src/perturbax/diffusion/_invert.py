@@ -85,7 +85,7 @@ def invert(
             f"{len(nodes) - 1} steps, beyond what {x_0.dtype} carries: take fewer steps or float64",
             stacklevel=2,
         )
-    samples, where = run_plan(problem, compiled, start, None, False, None)
+    samples, where = run_plan(problem, compiled, start, None)
     if throw:
         raise_if_failed(samples.result, f"inversion by {type(method).__name__}{where}")
     states = samples.x if isinstance(samples.x, tuple) else (samples.x,)
@@ -127,7 +127,7 @@ def sample_latent(
         )
     compiled = method.resume_plan(problem.process, problem.start)
     start = latent.states[0] if len(latent.states) == 1 else latent.states
-    samples, where = run_plan(problem, compiled, start, key, trajectory, None)
+    samples, where = run_plan(problem, compiled, start, key, trajectory)
     if throw:
         raise_if_failed(samples.result, f"{type(method).__name__}{where}")
     return samples

@@ -1,7 +1,6 @@
 """What a sampling method is: an algorithm along a path, compiled to a plan."""
 
 import abc
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -13,6 +12,7 @@ from ._grid import AbstractGrid
 from ._plan import Plan, build_plan
 from ._prediction import AbstractPrediction
 from ._process import AbstractProcess
+from ._remember import remembered
 from ._trace import Node, Tracer
 
 
@@ -75,28 +75,17 @@ class AbstractPlanned(AbstractSampler):
         """The path of a run."""
         return Path(process, self.grid, start, self.steps - self.grid.denoises)
 
+    @remembered
     def plan(self, process: AbstractProcess, start: float | None = None) -> Plan:
-        """Compile to a plan for a process; see `diffusion.plan`. The last plans are kept, for a sampler is usually
-        called many times, and compiling costs the host more than a small network."""
-        try:
-            hash((self, process, start))
-        except TypeError:  # an array or a traced value among the parameters
-            return _compile(self, process, start)
-        return _compile_once(self, process, start)
-
-
-def _compile(method: AbstractPlanned, process: AbstractProcess, start: float | None) -> Plan:
-    tracer = Tracer()
-    path = method.path(process, start)
-    # Steps that do not exist (an expansion where alpha is 0) come out non-finite and are refused by build_plan.
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        x = method.integrate(tracer.start, tracer, path)
-    if method.grid.denoises:
-        x = tracer.data(x, Node.at(process, method.grid.end(process)))
-    return build_plan(tracer, [x], process, method.grid.begin(process, start))
-
-
-_compile_once = lru_cache(maxsize=64)(_compile)
+        """Compile to a plan for a process; see `diffusion.plan`."""
+        tracer = Tracer()
+        path = self.path(process, start)
+        # Steps that do not exist (an expansion where alpha is 0) come out non-finite and are refused by build_plan.
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            x = self.integrate(tracer.start, tracer, path)
+        if self.grid.denoises:
+            x = tracer.data(x, Node.at(process, self.grid.end(process)))
+        return build_plan(tracer, [x], process, self.grid.begin(process, start))
 
 
 class AbstractInvertible(AbstractPlanned):
@@ -130,12 +119,14 @@ class AbstractInvertible(AbstractPlanned):
     def amplification(self, nodes: list[Node]) -> float:
         """By how much an inversion along the nodes amplifies rounding."""
 
+    @remembered
     def resume_plan(self, process: AbstractProcess, start: float | None = None) -> Plan:
         """Compile sampling from a latent."""
         tracer = Tracer(self.latent_states)
         x = self.resume(tracer.starts, tracer, self.path(process, start))
         return build_plan(tracer, [x], process, self.grid.begin(process, start))
 
+    @remembered
     def inversion_plan(self, process: AbstractProcess, start: float | None = None, pair: bool = False) -> Plan:
         """Compile the way from data, or from the last `pair` of states of a run, to a latent."""
         tracer = Tracer(1 + pair)
@@ -158,6 +149,17 @@ class AbstractUnplanned(AbstractSampler):
         condition: Any,
     ) -> Outcome:
         """Integrate from `start` to the end of the process, inside `jit`."""
+
+
+class AbstractPrepared(AbstractSampler):
+    """A sampler that makes a late state out of noise by itself, and leaves the rest of the way to another one."""
+
+    start_time: eqx.AbstractVar[float]
+    inner: eqx.AbstractVar[AbstractPlanned]
+
+    @abc.abstractmethod
+    def prepare(self, noise: Any) -> Any:
+        """The state at `start_time` from standard normal noise of shape `(batch, *shape)`, of any framework."""
 
 
 def posterior_std(s: Node, t: Node) -> float:

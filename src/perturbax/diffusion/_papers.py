@@ -122,3 +122,69 @@ STF = Paper(
     arxiv="2302.00670",
     venue="ICLR",
 )
+
+DCPO = Paper(
+    title="Dual Caption Preference Optimization for Diffusion Models",
+    authors=(
+        "Amir Saeidi",
+        "Yiran Luo",
+        "Agneet Chatterjee",
+        "Shamanthak Hegde",
+        "Bimsara Pathiraja",
+        "Yezhou Yang",
+        "Chitta Baral",
+    ),
+    year=2025,
+    arxiv="2502.06023",
+    venue="TMLR",
+)
+
+DIFFUSION_DPO = Paper(
+    title="Diffusion Model Alignment Using Direct Preference Optimization",
+    authors=(
+        "Bram Wallace",
+        "Meihua Dang",
+        "Rafael Rafailov",
+        "Linqi Zhou",
+        "Aaron Lou",
+        "Senthil Purushwalkam",
+        "Stefano Ermon",
+        "Caiming Xiong",
+        "Shafiq Joty",
+        "Nikhil Naik",
+    ),
+    year=2024,
+    arxiv="2311.12908",
+    venue="CVPR",
+)
+
+MAPO = Paper(
+    title="Margin-aware Preference Optimization for Aligning Diffusion Models without Reference",
+    authors=("Jiwoo Hong", "Sayak Paul", "Noah Lee", "Kashif Rasul", "James Thorne", "Jongheon Jeong"),
+    year=2024,
+    arxiv="2406.06424",
+)
+
+IPO = Paper(
+    title="A General Theoretical Paradigm to Understand Learning from Human Preferences",
+    authors=(
+        "Mohammad Gheshlaghi Azar",
+        "Mark Rowland",
+        "Bilal Piot",
+        "Daniel Guo",
+        "Daniele Calandriello",
+        "Michal Valko",
+        "Rémi Munos",
+    ),
+    year=2024,
+    arxiv="2310.12036",
+    venue="AISTATS",
+)
+
+DDS = Paper(
+    title="Decomposed Diffusion Sampler for Accelerating Large-Scale Inverse Problems",
+    authors=("Hyungjin Chung", "Suhyeon Lee", "Jong Chul Ye"),
+    year=2024,
+    arxiv="2303.05754",
+    venue="ICLR",
+)

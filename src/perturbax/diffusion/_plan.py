@@ -17,8 +17,10 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ._denoise import Denoiser, Row, conversion_row
 from ._door import all_finite
+from ._noise import path_noise
 from ._prediction import AbstractPrediction, prediction_named
 from ._process import AbstractProcess
+from ._remember import frozen, remembered
 from ._trace import Combination, Tracer, allocate
 
 
@@ -31,7 +33,7 @@ class Plan(eqx.Module):
     `registers` means that the value is not needed again.
 
     `evaluations` is the exact number of network evaluations, `registers` the number of states kept in memory. The
-    arrays are NumPy float64 on the host; nothing here depends on the network.
+    arrays are NumPy float64 on the host, read-only; nothing here depends on the network.
     """
 
     times: Float[np.ndarray, " stages"]
@@ -99,6 +101,7 @@ class Plan(eqx.Module):
         pairs += [(f"({_in_words(mix)})", slot) for mix, slot in zip(self.kept_mix[k], self.kept_slot[k], strict=True)]
         return [(what, int(slot)) for what, slot in pairs if slot < self.registers]
 
+    @remembered
     def rows(self, prediction: AbstractPrediction, through: tuple[str, ...] = ("direct",)) -> Row:
         """The columns that a denoiser reads, for a network of the given prediction type.
 
@@ -121,7 +124,7 @@ class Plan(eqx.Module):
                 f"alpha {self.alphas[k]:.6g}, sigma {self.sigmas[k]:.6g}); start a little later or use another network "
                 "output"
             )
-        return rows
+        return frozen(rows)
 
     def stepper(self, prediction: AbstractPrediction | str, corrector: Callable | None = None) -> "Stepper":
         """The plan as an object that is stepped from outside, for a network that someone else calls.
@@ -153,7 +156,7 @@ def build_plan(tracer: Tracer, results: Sequence[Combination], process: Abstract
             "where alpha or sigma is 0; start a little later or use a method in the data prediction"
         )
     times = np.array([stage.node.time for stage in stages], dtype=np.float64)
-    return Plan(
+    plan = Plan(
         times=times,
         model_times=np.asarray(process.model_time(times), dtype=np.float64),
         alphas=np.array([stage.node.alpha for stage in stages], dtype=np.float64),
@@ -166,6 +169,7 @@ def build_plan(tracer: Tracer, results: Sequence[Combination], process: Abstract
         start_time=np.float64(start_time),
         prior_std=np.float64(process.sigma(start_time)),
     )
+    return frozen(plan)
 
 
 class Execution(eqx.Module):
@@ -176,13 +180,6 @@ class Execution(eqx.Module):
     first_nonfinite: Any
     states: Any = None
     previews: Any = None
-
-
-def sample_noise(
-    keys: Any, index: Any, shape: tuple[int, ...], dtype: Any, noise: Callable = jax.random.normal
-) -> Float[Array, "batch ..."]:
-    """Noise from one key per sample: a sample's noise does not depend on its neighbours."""
-    return jax.vmap(lambda key: noise(jax.random.fold_in(key, index), shape[1:], dtype))(keys)
 
 
 @eqx.filter_jit
@@ -208,14 +205,28 @@ def run_scanned(
             total = total + mix[r] * registers[r]
         return total
 
-    def combine(mix: Array, draw: Array, registers: tuple[Array, ...], index: Any) -> Array:
-        state = mixed(mix, registers)
-        return state if keys is None else state + draw * sample_noise(keys, index, shape, dtype)
+    def form(index: Any, mix: Array, draw: Array, kept_mix: Array, registers: tuple[Array, ...]) -> list[Array]:
+        """The state and the kept values of a stage, each stored once.
+
+        XLA does not fuse through a branch. Without one it would form the state again, noise included, in every
+        register that is written, each of which then needs all old registers, and so a second copy of them.
+        """
+
+        def quiet() -> list[Array]:
+            return [mixed(mix, registers), *(mixed(kept_mix[i], registers) for i in range(kept_mix.shape[0]))]
+
+        def noisy() -> list[Array]:
+            state, *kept = quiet()
+            return [state + draw * path_noise(keys, index, shape, dtype), *kept]
+
+        def never() -> list[Array]:
+            return [jnp.zeros(shape, dtype)] * (1 + kept_mix.shape[0])
+
+        return jax.lax.cond(index >= 0, quiet, never) if keys is None else jax.lax.cond(draw != 0, noisy, quiet)
 
     def stage(registers: tuple[Array, ...], columns: Any):
         index, row, mix, draw, kept_mix, state_slot, output_slot, noise_slot, kept_slot = columns
-        state = combine(mix, draw, registers, index)
-        kept = [mixed(kept_mix[i], registers) for i in range(kept_mix.shape[0])]
+        state, *kept = form(index, mix, draw, kept_mix, registers)
         output, preview, noise = denoiser(state, row, condition)
         writes = [(state_slot, state), (output_slot, output)]
         writes += [(noise_slot[i], noise) for i in range(noise_slot.shape[0])]
@@ -235,7 +246,7 @@ def run_scanned(
     # whole stack at every stage.
     registers = (*starts, *(jnp.zeros(shape, dtype) for _ in range(width - len(starts))))
     registers, (finite, path) = jax.lax.scan(stage, registers, columns)
-    ends = [combine(mix[k], draw[k], registers, k) for k in range(stages, mix.shape[0])]
+    ends = [form(k, mix[k], draw[k], mix[:0], registers)[0] for k in range(stages, mix.shape[0])]
     finite = jnp.append(finite, jnp.all(jnp.isfinite(jnp.stack(ends))))
     first_nonfinite = jnp.where(jnp.all(finite), stages + 1, jnp.argmin(finite))
     states, previews = (None, None) if path is None else path

@@ -5,6 +5,7 @@ With `x = alpha x_0 + sigma e` every prediction type is a linear combination of 
 """
 
 import abc
+from typing import Any
 
 import equinox as eqx
 import numpy as np
@@ -28,6 +29,10 @@ class AbstractPrediction(eqx.Module):
     def noise(self, alpha: Scalar, sigma: Scalar) -> Pair:
         """`(c, d)` of `e = c x + d y`."""
 
+    @abc.abstractmethod
+    def target(self, x_0: Any, noise: Any, alpha: Scalar, sigma: Scalar) -> Any:
+        """The output `y` that is right for `x = alpha x_0 + sigma e`: what a network is trained to say."""
+
     def check(self, process: AbstractProcess) -> None:
         """Raise `ValueError` when the type has no meaning for the process."""
         times = np.linspace(process.t_min, process.t_max, 7)
@@ -50,6 +55,9 @@ class Epsilon(AbstractPrediction):
     def noise(self, alpha: Scalar, sigma: Scalar) -> Pair:
         return 0.0 * sigma, 0.0 * sigma + 1.0
 
+    def target(self, x_0: Any, noise: Any, alpha: Scalar, sigma: Scalar) -> Any:
+        return noise
+
 
 class Data(AbstractPrediction):
     """The clean data `x_0`. Also known as "sample", `x_0` or denoiser prediction (Karras et al. 2022).
@@ -64,6 +72,9 @@ class Data(AbstractPrediction):
     def noise(self, alpha: Scalar, sigma: Scalar) -> Pair:
         return 1.0 / sigma, -alpha / sigma
 
+    def target(self, x_0: Any, noise: Any, alpha: Scalar, sigma: Scalar) -> Any:
+        return x_0
+
 
 class Velocity(AbstractPrediction):
     """`v = alpha e - sigma x_0`, for variance-preserving processes only (Salimans & Ho 2022, section 4).
@@ -77,6 +88,9 @@ class Velocity(AbstractPrediction):
 
     def noise(self, alpha: Scalar, sigma: Scalar) -> Pair:
         return sigma, alpha
+
+    def target(self, x_0: Any, noise: Any, alpha: Scalar, sigma: Scalar) -> Any:
+        return alpha * noise - sigma * x_0
 
     def check_scales(self, alpha: np.ndarray, sigma: np.ndarray, owner: str) -> None:
         if not np.allclose(alpha**2 + sigma**2, 1.0, atol=1e-5):
@@ -99,6 +113,9 @@ class Score(AbstractPrediction):
     def noise(self, alpha: Scalar, sigma: Scalar) -> Pair:
         return 0.0 * sigma, -sigma
 
+    def target(self, x_0: Any, noise: Any, alpha: Scalar, sigma: Scalar) -> Any:
+        return -noise / sigma
+
 
 class Flow(AbstractPrediction):
     """The velocity `u = e - x_0` of straight paths, for `alpha + sigma = 1` only (Lipman et al. 2023).
@@ -112,6 +129,9 @@ class Flow(AbstractPrediction):
 
     def noise(self, alpha: Scalar, sigma: Scalar) -> Pair:
         return 0.0 * sigma + 1.0, alpha
+
+    def target(self, x_0: Any, noise: Any, alpha: Scalar, sigma: Scalar) -> Any:
+        return noise - x_0
 
     def check_scales(self, alpha: np.ndarray, sigma: np.ndarray, owner: str) -> None:
         if not np.allclose(alpha + sigma, 1.0, atol=1e-5):

@@ -5,17 +5,17 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from ..core import Result, check_instance, check_integer, check_key, check_number, raise_if_failed
 from ..interop import like
 from ._denoise import AbstractGuidance, ClassifierFree, ClassifierGuidance, Denoiser, as_values
 from ._door import check_callable, check_drawable, place, settle_shape, settle_start, spread_condition
-from ._method import AbstractPlanned, AbstractSampler, AbstractUnplanned
-from ._plan import Plan, run_eager, run_scanned, sample_noise
+from ._method import AbstractPlanned, AbstractPrepared, AbstractSampler, AbstractUnplanned
+from ._noise import path_keys, path_noise, start_noise
+from ._plan import Plan, run_eager, run_scanned
 from ._prediction import AbstractPrediction, Epsilon
 from ._process import AbstractProcess
 
@@ -123,6 +123,7 @@ def sample(
     *,
     key: Any = None,
     num_samples: int = 1,
+    offset: int = 0,
     x_T: Any = None,
     trajectory: bool = False,
     callback: Callable | None = None,
@@ -143,6 +144,8 @@ def sample(
     - `key`: JAX PRNG key; needed unless `x_T` is given and the method adds no noise. Sample `i` does not depend on how
       many others are drawn.
     - `num_samples`: how many, when `x_T` is not given; drawn in float32.
+    - `offset`: number of the first sample. Batches with the same key and `offset=0`, `64`, `128` ... are the samples of
+      one large batch.
     - `x_T`: the state to start from, shape `(batch, *problem.shape)`, floating. Half precision in JAX and NumPy is
       computed, and returned, in float32; the network may still compute in half precision.
     - `trajectory`: keep every state and data prediction; not for adaptive methods.
@@ -167,6 +170,8 @@ def sample(
     """
     check_instance("problem", problem, Sampling, "a diffusion.Sampling problem")
     check_instance("method", method, AbstractSampler, "a sampler such as DPMSolverPP()")
+    if isinstance(method, AbstractPrepared):
+        return _sample_prepared(problem, method, key, num_samples, offset, x_T, trajectory, callback, sharding, throw)
     compiled = method.plan(problem.process, problem.start) if isinstance(method, AbstractPlanned) else None
     start = _start_time(problem) if compiled is None else compiled.start_time
     if key is not None:
@@ -177,9 +182,11 @@ def sample(
     if callback is not None:
         check_callable("callback", callback, "callback(stage, time, state, data_prediction)")
     batch = check_integer("num_samples", num_samples, minimum=1)
+    offset = check_integer("offset", offset, minimum=0, maximum=2**31)
     if x_T is None:
         check_drawable(problem.process, start)
-        x_T = _draw_start(key, (batch, *problem.shape), problem.process, start)
+        std = np.float32(problem.process.sigma(start))
+        x_T = start_noise(key, np.uint32(offset), (batch, *problem.shape), std, problem.process.noise)
     else:
         x_T = settle_start(x_T, problem.shape)
         if batch not in (1, x_T.shape[0]):
@@ -187,7 +194,7 @@ def sample(
     if sharding is not None:
         x_T = place(x_T, sharding)
     if compiled is not None:
-        samples, where = run_plan(problem, compiled, x_T, key, trajectory, callback)
+        samples, where = run_plan(problem, compiled, x_T, key, trajectory, callback, offset)
     else:
         for name, given in (("trajectory", trajectory), ("callback", callback)):
             if given:
@@ -196,6 +203,45 @@ def sample(
     if throw:
         raise_if_failed(samples.result, f"{type(method).__name__}{where}")
     return samples
+
+
+def _sample_prepared(
+    problem: Sampling,
+    method: AbstractPrepared,
+    key: Any,
+    num_samples: int,
+    offset: int,
+    x_T: Any,
+    trajectory: bool,
+    callback: Callable | None,
+    sharding: Any,
+    throw: bool,
+) -> Samples:
+    """Draw or take standard normal noise, let the method prepare its state, and sample on from there."""
+    if problem.start is not None:
+        raise ValueError(f"start must be left out of the problem: {type(method).__name__} has a start_time of its own")
+    if x_T is None:
+        batch = check_integer("num_samples", num_samples, minimum=1)
+        if key is None:
+            raise ValueError("key is needed to draw the start x_T: pass key=jax.random.key(0)")
+        first = np.uint32(check_integer("offset", offset, minimum=0, maximum=2**31))
+        x_T = start_noise(check_key("key", key), first, (batch, *problem.shape), np.float32(1.0), jax.random.normal)
+    else:
+        x_T = settle_start(x_T, problem.shape)
+        if num_samples not in (1, x_T.shape[0]):
+            raise ValueError(f"num_samples must be left out when x_T is given: x_T has {x_T.shape[0]}")
+    late = eqx.tree_at(lambda p: p.start, problem, method.start_time, is_leaf=lambda leaf: leaf is None)
+    return sample(
+        late,
+        method.inner,
+        key=key,
+        offset=offset,
+        x_T=method.prepare(x_T),
+        trajectory=trajectory,
+        callback=callback,
+        sharding=sharding,
+        throw=throw,
+    )
 
 
 def _start_time(problem: Sampling) -> float:
@@ -208,7 +254,13 @@ def _start_time(problem: Sampling) -> float:
 
 
 def run_plan(
-    problem: Sampling, compiled: Plan, x_T: Any, key: Any, trajectory: bool, callback: Callable | None
+    problem: Sampling,
+    compiled: Plan,
+    x_T: Any,
+    key: Any,
+    trajectory: bool = False,
+    callback: Callable | None = None,
+    offset: int = 0,
 ) -> tuple[Samples, str]:
     """Run a plan from one state or a tuple of them: the samples, and where the model became non-finite in words."""
     like_x = x_T[0] if isinstance(x_T, tuple) else x_T
@@ -217,11 +269,12 @@ def run_plan(
     tilt = ("tilt",) if isinstance(problem.guidance, ClassifierGuidance) else ()
     rows = compiled.rows(problem.prediction, ("to_data", "from_data", *tilt) if through_data else ("direct",))
     denoiser, condition = _settle(problem, like_x, foreign)
-    keys = _path_keys(key, like_x.shape[0]) if compiled.stochastic else None
+    # A NumPy scalar, because a Python integer would be a part of the compiled program.
+    keys = path_keys(key, np.uint32(offset), like_x.shape[0]) if compiled.stochastic else None
     if foreign:
 
         def draw(stage: int) -> Any:
-            return like(like_x, np.asarray(sample_noise(keys, stage, tuple(like_x.shape), jnp.float32)))
+            return like(like_x, np.asarray(path_noise(keys, stage, tuple(like_x.shape))))
 
         execution = run_eager(compiled, denoiser, rows, x_T, draw, condition, trajectory, callback)
     else:
@@ -245,23 +298,6 @@ def _run_unplanned(problem: Sampling, method: AbstractSampler, x_T: Any, start: 
     outcome = method.solve(denoiser, problem.prediction, problem.process, x_T, start, condition)
     where = "" if isinstance(outcome.time, Tracer) else f" at time {float(outcome.time):.6g}"
     return Samples(outcome.x, outcome.result, outcome.stats), where
-
-
-@eqx.filter_jit
-def _start_noise(key: Any, shape: tuple[int, ...], std: Any, noise: Callable) -> Float[Array, "batch ..."]:
-    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(shape[0]))
-    return std * sample_noise(keys, 0, shape, jnp.float32, noise)
-
-
-def _draw_start(key: Any, shape: tuple[int, ...], process: AbstractProcess, start: float) -> Float[Array, "batch ..."]:
-    std = np.float32(process.sigma(start))
-    return _start_noise(jax.random.fold_in(key, 0), shape, std, process.noise)
-
-
-@eqx.filter_jit
-def _path_keys(key: Any, batch: int) -> Any:
-    path = jax.random.fold_in(key, 1)
-    return jax.vmap(lambda i: jax.random.fold_in(path, i))(jnp.arange(batch))
 
 
 def _settle(problem: Sampling, x_T: Any, foreign: bool) -> tuple[Denoiser, Any]:

@@ -15,6 +15,7 @@ from ._door import settle_shape
 from ._poisson_flow import PoissonFlow
 
 _FILE, _LABEL = "denoiser.npz", "a denoiser of perturbax.diffusion"
+_ADAPTER_FILE, _ADAPTER_LABEL = "adapter.npz", "trained arrays of a model of perturbax.diffusion"
 
 
 class SavedDenoiser(eqx.Module):
@@ -84,3 +85,54 @@ def load_denoiser(folder: str | os.PathLike[str]) -> SavedDenoiser:
         return SavedDenoiser(denoiser, tree["D"], tuple(tree["shape"]))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} holds no denoiser that can be read: {error}") from None
+
+
+def save_adapter(folder: str | os.PathLike[str], model: Any, filter_spec: Any = None) -> None:
+    """Write the trained arrays of a model to a folder, each under its path in the model.
+
+    **Arguments:** `folder`: made when it is not there; `model`: a pytree, such as `Aligned.model`; `filter_spec`: the
+    one that it was trained with; what is `False` in it is not written. `None` writes all floating arrays.
+
+    **Raises:** `OSError` when the folder cannot be written.
+    """
+    chosen = model if filter_spec is None else eqx.filter(model, filter_spec)
+    leaves = jax.tree.leaves_with_path(eqx.filter(chosen, eqx.is_inexact_array))
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_tree(folder / _ADAPTER_FILE, {jax.tree_util.keystr(path): leaf for path, leaf in leaves}, _ADAPTER_LABEL)
+
+
+def load_adapter(folder: str | os.PathLike[str], model: Any) -> Any:
+    """The model with the arrays that `save_adapter` wrote in the place of its own. Nothing is unpickled.
+
+    **Arguments:** `folder`; `model`: of the same structure as the one that was written.
+
+    **Returns:** the model.
+
+    **Raises:** `ValueError` when the file is damaged, or its arrays have no place in the model; `OSError` when it
+    cannot be read.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_adapter(folder, {"a": jnp.ones(2), "b": jnp.ones(3)}, {"a": True, "b": False})
+    ...     load_adapter(folder, {"a": jnp.zeros(2), "b": jnp.zeros(3)})["a"].tolist()
+    [1.0, 1.0]
+    """
+    path = Path(folder) / _ADAPTER_FILE
+    arrays = dict(read_tree(path, _ADAPTER_LABEL))
+
+    def replaced(at: Any, leaf: Any) -> Any:
+        array = arrays.pop(jax.tree_util.keystr(at), None)
+        if array is None:
+            return leaf
+        if array.shape != jnp.shape(leaf):
+            raise ValueError(
+                f"{path} has an array of shape {array.shape} for {jax.tree_util.keystr(at)} of the model, "
+                f"which has shape {jnp.shape(leaf)}"
+            )
+        return jnp.asarray(array)
+
+    model = jax.tree_util.tree_map_with_path(replaced, model)
+    if arrays:
+        raise ValueError(f"{path} has arrays for {', '.join(sorted(arrays))}, which the model has not")
+    return model

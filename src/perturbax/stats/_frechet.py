@@ -34,31 +34,35 @@ def frechet_distance(x: Any, y: Any) -> float:
     return frechet_distance_of_moments(*moments[0], *moments[1])
 
 
-def frechet_distance_of_moments(mean_x: Any, covariance_x: Any, mean_y: Any, covariance_y: Any) -> float:
-    """The Frechet distance of two Gaussians, the square of their 2-Wasserstein distance.
+def frechet_distance_of_moments(mean_x: Any, covariance_x: Any, mean_y: Any, covariance_y: Any) -> Any:
+    """The Frechet distance of two Gaussians, the square of their 2-Wasserstein distance, also known as the squared
+    Bures-Wasserstein distance.
 
     **Arguments:** `mean_x`, `mean_y`: shape `(d,)`; `covariance_x`, `covariance_y`: shape `(d, d)`, symmetric positive
-    semi-definite.
+    semi-definite. Pairs of Gaussians in batches have the same leading axes in all four.
 
-    **Returns:** a number, at least 0.
+    **Returns:** a number, at least 0, or for batches an array.
 
     **Raises:** `ValueError` when shapes disagree or a value is not finite.
 
     >>> frechet_distance_of_moments([0.0], [[1.0]], [0.0], [[4.0]])
     1.0
     """
-    mean_x = np.asarray(check_array("mean_x", mean_x, ndim=1), np.float64)
-    d = mean_x.size
-    mean_y = np.asarray(check_array("mean_y", mean_y, shape=(d,)), np.float64)
-    covariance_x = np.asarray(check_array("covariance_x", covariance_x, shape=(d, d)), np.float64)
-    covariance_y = np.asarray(check_array("covariance_y", covariance_y, shape=(d, d)), np.float64)
+    mean_x = np.asarray(check_array("mean_x", mean_x), np.float64)
+    if mean_x.ndim == 0:
+        raise ValueError("mean_x must have one axis or more, got a scalar")
+    shape = (*mean_x.shape, mean_x.shape[-1])
+    mean_y = np.asarray(check_array("mean_y", mean_y, shape=mean_x.shape), np.float64)
+    covariance_x = np.asarray(check_array("covariance_x", covariance_x, shape=shape), np.float64)
+    covariance_y = np.asarray(check_array("covariance_y", covariance_y, shape=shape), np.float64)
     # Only the eigenvalues of S_x^{1/2} S_y S_x^{1/2} are needed, and a symmetric factorisation keeps them real.
     values, vectors = np.linalg.eigh(covariance_x)
-    root = vectors * np.sqrt(np.maximum(values, 0.0)) @ vectors.T
+    root = vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :] @ vectors.swapaxes(-1, -2)
     crossed = np.linalg.eigvalsh(root @ covariance_y @ root)
-    overlap = np.sqrt(np.maximum(crossed, 0.0)).sum()
-    distance = np.square(mean_x - mean_y).sum() + np.trace(covariance_x) + np.trace(covariance_y) - 2.0 * overlap
-    return max(float(distance), 0.0)
+    overlap = np.sqrt(np.maximum(crossed, 0.0)).sum(-1)
+    spread = np.trace(covariance_x + covariance_y, axis1=-2, axis2=-1)
+    distance = np.maximum(np.square(mean_x - mean_y).sum(-1) + spread - 2.0 * overlap, 0.0)
+    return distance if distance.ndim else float(distance)
 
 
 def check_samples(x: Any, y: Any, *, minimum: int = 1) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,21 @@
+"""Random changes of attributes and of texts, each an object `p(x, key=key)` with a strength."""
+
+from ._attributes import DropAttributes as DropAttributes
+from ._attributes import RedrawAttributes as RedrawAttributes
+from ._perturbation import AbstractPerturbation as AbstractPerturbation
+from ._text import AbstractTextPerturbation as AbstractTextPerturbation
+from ._text import Paraphrase as Paraphrase
+from ._text import Synonyms as Synonyms
+from ._text import WordDrop as WordDrop
+from ._text import WordSwap as WordSwap
+
+__all__ = [
+    "AbstractPerturbation",
+    "AbstractTextPerturbation",
+    "DropAttributes",
+    "Paraphrase",
+    "RedrawAttributes",
+    "Synonyms",
+    "WordDrop",
+    "WordSwap",
+]

@@ -1,0 +1,56 @@
+"""How the conformance suite tries the methods of `transport`, by the base class of the method."""
+
+import jax.numpy as jnp
+import numpy as np
+
+from perturbax import transport
+
+X0 = np.random.default_rng(0).normal(size=(64, 2))
+X1 = 0.5 * np.random.default_rng(1).normal(size=(64, 2)) + 1.0
+_SMALL = {
+    transport.MonteCarloAdam: {"steps": 5, "samples": 50},
+    transport.EntropicSemidual: {"samples": 50},
+    transport.LightSB: {"potentials": 3, "steps": 20, "batch_size": 16},
+    transport.LightSBM: {"potentials": 3, "steps": 20, "batch_size": 16},
+    transport.IPF: {
+        "iterations": 2,
+        "particles": 64,
+        "steps": 5,
+        "regressor": transport.RandomFeatures(features=4, degree=1),
+    },
+    transport.BridgeMatching: {
+        "steps": 2,
+        "batch_size": 16,
+        "width": 4,
+        "blocks": 1,
+        "iterations": 10,
+        "simulation_steps": 4,
+    },
+}
+
+
+def make(cls):
+    return cls(**_SMALL.get(cls, {}))
+
+
+def onto_points(points, method, key):
+    found = transport.semidiscrete(transport.SemiDiscrete(points), method, key=key, progress=False)
+    return found.heights, found(X0)
+
+
+def run(method, key):
+    if isinstance(method, transport.AbstractSemiDiscreteMethod):
+        return onto_points(X1[:5], method, key)
+    solved = transport.bridge(transport.BridgeProblem(X0, X1, 1.0), method, key=key, progress=False)
+    return solved.losses, solved.sample(key, X0), solved.drift(X0, 0.5)
+
+
+def poison(method, key):
+    broken = np.where(np.arange(64)[:, None] == 3, np.nan, X0)
+    if isinstance(method, transport.AbstractSemiDiscreteMethod):
+        return {"points": lambda: onto_points(broken, method, key)}
+    return {
+        "x0": lambda: transport.BridgeProblem(broken, X1, 1.0),
+        "x1": lambda: transport.BridgeProblem(X0, jnp.full((4, 2), jnp.inf), 1.0),
+        "epsilon": lambda: transport.BridgeProblem(X0, X1, float("nan")),
+    }
