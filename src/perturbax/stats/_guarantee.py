@@ -7,8 +7,9 @@ depend much on the sample, so what is true for the sample is true for the popula
     with probability: error <= alpha + (e^epsilon - 1) + c + 2 d,  except with probability beta' / c + delta / d  (2)
 
 for a rho-zCDP mechanism in (1), and in (2) for an (epsilon, delta)-private one whose answers are within alpha of the
-sample except with probability beta'. Sources: (1) Xu & Raginsky 2017, theorem 1, with Bun & Steinke 2016, theorem 1.10
-for product distributions; (2) Jung et al. 2020, transfer theorem for approximate differential privacy.
+sample except with probability beta'. Sources: (1) Xu & Raginsky 2017 (arXiv 1705.07809) with the mutual information of
+Bun & Steinke 2016 (arXiv 1605.02065) for independent records; (2) Jung et al. 2020 (arXiv 1909.03577), the transfer
+theorem for approximate differential privacy.
 """
 
 import math
@@ -45,7 +46,7 @@ class Privacy(eqx.Module):
     def concentrated(cls, rho: float, delta: float) -> "Privacy":
         """Of a rho-zCDP mechanism: `epsilon = rho + 2 sqrt(rho ln(1 / delta))`.
 
-        Source: Bun & Steinke 2016, proposition 1.3.
+        Source: Bun & Steinke 2016.
         """
         return cls(rho + 2.0 * math.sqrt(rho * math.log(1.0 / delta)), delta, rho)
 
@@ -53,7 +54,7 @@ class Privacy(eqx.Module):
     def composed(cls, epsilons: tuple[float, ...], count: int, delta: float) -> "Privacy":
         """Of `count` answers that each take steps with these `epsilons`: the smallest of three valid bounds.
 
-        Source: Dwork & Roth 2014, theorems 3.16 and 3.20; Bun & Steinke 2016, propositions 1.3 and 1.4.
+        Source: Dwork & Roth 2014, theorems 3.16 and 3.20; Bun & Steinke 2016, for `epsilon^2 / 2`-zCDP.
         """
         if count == 0:
             return cls(0.0, 0.0, 0.0)
@@ -71,7 +72,7 @@ class Guarantee(eqx.Module):
     - `tau`: the bound, in the units of the answers. `beta`: the probability with which it may fail, for all answers
       together; `None` for a bound on the expected error of one query chosen from the transcript.
     - `adaptive`: whether it holds for queries that were chosen after seeing answers.
-    - `source`: paper and theorem.
+    - `source`: the paper.
     """
 
     tau: float
@@ -107,8 +108,7 @@ def in_expectation(rho: float) -> Guarantee:
     >>> in_expectation(rho=0.02).tau
     0.1
     """
-    source = "Xu & Raginsky 2017, theorem 1; Bun & Steinke 2016, theorem 1.10"
-    return Guarantee(math.sqrt(rho / 2.0), None, True, source)
+    return Guarantee(math.sqrt(rho / 2.0), None, True, "Xu & Raginsky 2017; Bun & Steinke 2016")
 
 
 def transferred(alpha: Callable[[float], float], privacy: Callable[[float], Privacy], beta: float) -> Guarantee:
@@ -132,7 +132,7 @@ def of_fresh_sample(n: int, queries: int, beta: float, adaptive: bool) -> Guaran
     0.0429
     """
     tau = math.sqrt(math.log(2.0 * queries / beta) / (2.0 * n))
-    return Guarantee(tau, beta, adaptive, "Hoeffding 1963, theorem 1, and a union bound")
+    return Guarantee(tau, beta, adaptive, "Hoeffding 1963, and a union bound")
 
 
 def _expm1(x: float) -> float:

@@ -129,7 +129,7 @@ class SignVote(AbstractAnalyst):
 
     **Arguments:** `features`: `d`; so `d + 1` queries are worth asking.
 
-    Source: Dwork et al. 2015 (Science), supplement; Freedman 1983 for the paradox.
+    Source: Dwork et al. 2015 (Science) for the vote; Freedman 1983 for the paradox.
 
     >>> int(SignVote(3).start()[0])
     0

@@ -26,7 +26,7 @@ class Bonferroni(AbstractQueryMethod):
 
     **Raises:** `ValueError` when it is not positive.
 
-    Source: Dunn 1961, section 2.
+    Source: Dunn 1961.
 
     >>> from perturbax import stats
     >>> round(stats.Bonferroni(500).guarantees(stats.SampleSizes(1000), 1, beta=0.05)[0].tau, 3)

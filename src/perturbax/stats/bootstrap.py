@@ -22,7 +22,7 @@ class Bootstrap(AbstractQueryMethod):
 
     **Returns:** a frozen method for `stats.answer_queries`.
 
-    Source: Efron 1979, section 2.
+    Source: Efron 1979.
 
     >>> from perturbax import stats
     >>> stats.Bootstrap().guarantees(stats.SampleSizes(1000), 10, beta=0.05)

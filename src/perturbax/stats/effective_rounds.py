@@ -44,7 +44,7 @@ class EffectiveRounds(AbstractQueryMethod):
 
     **Raises:** `ValueError` when one is out of range or, when used, a part would have no record.
 
-    Source: Dwork et al. 2015 (STOC), section 6 (EffectiveRounds), reconstructed.
+    Source: Dwork et al. 2015 (STOC, arXiv 1411.2664), reconstructed.
 
     >>> from perturbax import stats
     >>> stats.EffectiveRounds(5, threshold=0.05, scale=0.002).split(1000)

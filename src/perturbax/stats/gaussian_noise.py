@@ -27,7 +27,8 @@ class GaussianNoise(AbstractAdditiveNoise):
 
     **Raises:** `ValueError` when it is not positive.
 
-    Source: Bun & Steinke 2016, proposition 1.6, for equation 1; Dwork et al. 2015 (STOC) for the idea.
+    Source: Bun & Steinke 2016 (arXiv 1605.02065) for equation 1; Dwork et al. 2015 (STOC, arXiv 1411.2664) for the
+    idea.
 
     >>> from perturbax import stats
     >>> round(stats.GaussianNoise.optimal(n=1000, queries=2000).sigma, 3)

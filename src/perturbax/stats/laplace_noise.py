@@ -23,7 +23,7 @@ class LaplaceNoise(AbstractAdditiveNoise):
 
     **Raises:** `ValueError` when it is not positive.
 
-    Source: Dwork & Roth 2014, definition 3.3; Dwork et al. 2015 (STOC), section 5.
+    Source: Dwork & Roth 2014, definition 3.3; Dwork et al. 2015 (STOC, arXiv 1411.2664).
 
     >>> from perturbax import stats
     >>> stats.LaplaceNoise.of_epsilon(0.1, n=1000).scale

@@ -49,7 +49,7 @@ class PrivateMultiplicativeWeights(AbstractQueryMethod):
 
     **Raises:** `ValueError` when one is out of range; when used, for a problem without a domain.
 
-    Source: Hardt & Rothblum 2010, figure 1; Dwork et al. 2015 (STOC), section 5.
+    Source: Hardt & Rothblum 2010; Dwork et al. 2015 (STOC, arXiv 1411.2664) for adaptive queries.
 
     >>> from perturbax import stats
     >>> stats.PrivateMultiplicativeWeights.of_threshold(0.1, scale=0.01, domain=256).budget

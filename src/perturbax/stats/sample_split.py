@@ -26,7 +26,7 @@ class SampleSplit(AbstractQueryMethod):
 
     **Raises:** `ValueError` when it is not positive or, when used, larger than the number of records.
 
-    Source: Dwork et al. 2015 (STOC), section 1.
+    Source: Dwork et al. 2015 (STOC, arXiv 1411.2664).
 
     >>> from perturbax import stats
     >>> round(stats.SampleSplit(10).guarantees(stats.SampleSizes(10_000), 10, beta=0.05)[0].tau, 3)

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from ..core import Paper, check_integer, check_number
 from ._answer_queries import AbstractQueryMethod, Answer
 from ._guarantee import Privacy
-from ._query_papers import HOLDOUT_REUSE
+from ._query_papers import FOUNDATIONS, HOLDOUT_REUSE
 from ._query_values import QueryValues, SampleSizes, given
 from ._threshold_check import ThresholdCheck, Watch
 
@@ -27,7 +27,8 @@ class SparseValidate(AbstractQueryMethod):
 
     **Raises:** `ValueError` when one is out of range or, when used, the problem has no training records.
 
-    Source: Dwork et al. 2015 (NIPS), section 4.2.
+    Source: Dwork et al. 2015 (NIPS, arXiv 1506.02629) for the name and the use; their SparseValidate gives any bit of
+    the holdout without noise, and trusts it because few of its answers are 1. The mechanism is that of `SparseVector`.
 
     >>> from perturbax import stats
     >>> stats.SparseValidate(0.05, epsilon=1.0, count=5).check(100).scale
@@ -38,7 +39,7 @@ class SparseValidate(AbstractQueryMethod):
     epsilon: float
     count: int
 
-    papers: ClassVar[tuple[Paper, ...]] = (HOLDOUT_REUSE,)
+    papers: ClassVar[tuple[Paper, ...]] = (HOLDOUT_REUSE, FOUNDATIONS)
 
     def __check_init__(self):
         check_number("threshold", self.threshold)

@@ -39,7 +39,7 @@ class Thresholdout(AbstractQueryMethod):
 
     **Raises:** `ValueError` or `TypeError` when one is out of range; when used, without training records.
 
-    Source: Dwork et al. 2015 (NIPS), figure 1 and theorem 25; (Science), supplement, for `practice`.
+    Source: Dwork et al. 2015 (NIPS, arXiv 1506.02629); (Science) for `practice`.
 
     >>> from perturbax import stats
     >>> method = stats.Thresholdout.practice(10_000)
@@ -66,7 +66,7 @@ class Thresholdout(AbstractQueryMethod):
 
     @classmethod
     def theory(cls, tau: float, *, queries: int, budget: int, beta: float = 0.05) -> "Thresholdout":
-        """As the theorem has it, for errors of at most `tau` in that many queries except with probability `beta`."""
+        """With the paper's constants: errors of at most `tau` in that many queries, except with probability `beta`."""
         tau = check_number("tau", tau, minimum=0.0, exclusive=True)
         beta = check_number("beta", beta, minimum=0.0, maximum=1.0, exclusive=True)
         sigma = tau / (96.0 * math.log(4.0 * check_integer("queries", queries, minimum=1) / beta))

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._study import Bar, Study, Trial
+from ._vote_attack import CROSSINGS, TAU, best_sigma, predicted_accuracy
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TAU = 0.1
 SIGMAS = (0.02, 0.05)
 FACTORS = (0.6, 0.85, 1.2, 1.7)  # of the predicted number of queries
 SIZES = (10, 20, 50, 100, 200, 500)  # selected features
@@ -26,6 +26,7 @@ SIGNALS = 20  # features with signal, of mean 6 / sqrt(n) y
 # Tuned on the seeds 100 to 107, which no preset uses: the smallest error over a grid of thresholds, rates and noise,
 # with a budget that all of these seeds keep.
 WEIGHTS = (0.08, 0.0025, 0.2, 12)  # threshold, scale, rate, budget
+_TUNED = "threshold, rate, noise and budget were tuned on other seeds"
 LOW = 0.35  # of the probabilities of attributes
 
 
@@ -34,7 +35,7 @@ def trials(preset: Mapping[str, Any]) -> list[Trial]:
     made = []
     for seed in range(preset["seeds"]):
         made += [Trial({"part": "attack", "n": n, "m": m}, seed=seed) for n, m in preset["attack"]]
-        made += [Trial({"part": "order", "n": n, "method": x}, seed=seed) for n in preset["n"] for x in _CROSSING]
+        made += [Trial({"part": "order", "n": n, "method": x}, seed=seed) for n in preset["n"] for x in CROSSINGS]
     for seed in range(preset["repeats"]):
         size = {"n": preset["features"], "d": preset["features"]}
         made += [Trial({"part": "features", "signals": s, **size}, seed=seed) for s in (0, SIGNALS)]
@@ -47,39 +48,6 @@ def run(trial: Trial, key: Any) -> dict[str, Any]:
     """One trial of one part."""
     parts = {"attack": _attack, "order": _order, "features": _features, "domain": _domain, "search": _search}
     return parts[trial.cell["part"]](trial, key)
-
-
-def predicted_accuracy(n: int, m: Any, sigma: Any) -> float:
-    """Accuracy on the sample of the vote of `m` features without signal: each vote is right for the sample by
-    `E|N(0, v)| / sqrt(1 + 4 sigma^2 / v)` beyond 1/2, with `v = 1 / n`."""
-    import scipy.stats
-
-    v = 1.0 / n
-    return float(scipy.stats.norm.cdf(math.sqrt(m) * math.sqrt(2.0 / math.pi) * v / math.sqrt(v + 4.0 * sigma**2)))
-
-
-def _crossing_of_noise(n: int) -> float:
-    """The number of queries at which bias and noise together are TAU, with the best noise for that number."""
-    import scipy.optimize
-
-    def excess(log_m: float) -> float:
-        sigma = _best_sigma(n, math.exp(log_m))
-        return predicted_accuracy(n, math.exp(log_m), sigma) - 0.5 + sigma - TAU
-
-    return math.exp(scipy.optimize.brentq(excess, 0.0, 30.0))
-
-
-def _crossing_of_naive(n: int) -> float:
-    import scipy.stats
-
-    return float(math.pi * n / 2.0 * scipy.stats.norm.ppf(0.5 + TAU) ** 2)
-
-
-def _best_sigma(n: int, m: float) -> float:
-    return m**0.25 / math.sqrt(2.0 * n)
-
-
-_CROSSING = {"Gaussian": _crossing_of_noise, "naive": _crossing_of_naive}
 
 
 def _coins(seed: int, n: int, m: int) -> tuple[np.ndarray, np.ndarray]:
@@ -113,10 +81,10 @@ def _order(trial: Trial, key: Any) -> dict[str, Any]:
     from perturbax import stats
 
     n, name = trial.cell["n"], trial.cell["method"]
-    counts = np.unique(np.rint(np.array(FACTORS) * _CROSSING[name](n))).tolist()
+    counts = np.unique(np.rint(np.array(FACTORS) * CROSSINGS[name](n))).tolist()
     x, y = _coins(int(trial.seed), n, int(counts[-1]))
     problem = stats.QuerySession((x, y), stats.SignVote(x.shape[1]), x.shape[1])
-    noise = [_best_sigma(n, m) if name == "Gaussian" else 0.0 for m in counts]
+    noise = [best_sigma(n, m) if name == "Gaussian" else 0.0 for m in counts]
     bias = []
     for m, sigma in zip(counts, noise, strict=True):
         method = stats.GaussianNoise(sigma) if sigma else stats.Naive()
@@ -201,9 +169,9 @@ def _search(trial: Trial, key: Any) -> dict[str, Any]:
 
 def judge(table: "pd.DataFrame") -> list[Bar]:
     """The bars of the parts."""
-    from ._verdict import median_of, select
+    from ._verdict import select
 
-    bars, largest_ratio = [], 0.0
+    bars, over_guarantee = [], []
     attack = select(table, part="attack")
     cells = attack.groupby(["n", "m"])[[f"accuracy {s}" for s in (0.0, *SIGMAS)]].mean() if len(attack) else attack
     for (n, m), row in cells.iterrows() if len(cells) else ():
@@ -213,13 +181,13 @@ def judge(table: "pd.DataFrame") -> list[Bar]:
             name = f"sigma = {sigma}" if sigma else "naive"
             bars.append(Bar(f"attack, n = {n}, m = {m}, {name}: distance to the closed form", gap, 0.012, "<="))
             if sigma:
-                bound = math.sqrt(m + 1) / (2.0 * n * sigma)
-                largest_ratio = max(largest_ratio, (row[f"accuracy {sigma}"] - 0.5) / bound)
+                bias = select(attack, n=n, m=m)[f"accuracy {sigma}"].to_numpy() - 0.5
+                over_guarantee.append(np.abs(bias).max() * 2.0 * n * sigma / math.sqrt(m))
     first = cells.loc[(1000, 2000)] - 0.5 if len(cells) and (1000, 2000) in cells.index else {}
     ratio = first["accuracy 0.05"] / first["accuracy 0.0"] if len(first) else math.nan
     bars += [
         Bar("attack, n = 1000, m = 2000: bias with noise 0.05 over naive bias", ratio, 0.40, "<="),
-        Bar("largest bias over its guarantee", largest_ratio if len(cells) else math.nan, 1.0, "<="),
+        Bar("largest |bias| of a seed with noise over the guarantee", max(over_guarantee, default=math.nan), 1.0, "<="),
         Bar(
             "splitting 1000 records for 2001 queries is refused, share of seeds",
             select(attack, n=1000, m=2000)["split_refused"].mean() if len(attack) else math.nan,
@@ -234,9 +202,9 @@ def judge(table: "pd.DataFrame") -> list[Bar]:
     signal = _bias(some, "thresholdout", SIGNALS)
     power = [f[SIZES.index(SIGNALS)] for f in some["fresh thresholdout"]] if len(some) else [math.nan]
     domain = select(table, part="domain")
-    better = domain["error Gaussian"] / domain["error weights"] if len(domain) else np.array([math.nan])
-    tuned = "threshold, rate, noise and budget were tuned on other seeds"
-    fixed = f"1.3 in the specification, unmeasured there; fixed at the first run, which gave 1.20; {tuned}"
+    weights, gaussian = (
+        domain[f"error {name}"].to_numpy() if len(domain) else np.array([math.nan]) for name in ("weights", "Gaussian")
+    )
     bars += [
         Bar("no signal: median |bias| of Thresholdout", np.median(reusable), 0.045, "<="),
         Bar("no signal: largest |bias| of Thresholdout", reusable.max(), 0.10, "<="),
@@ -245,13 +213,19 @@ def judge(table: "pd.DataFrame") -> list[Bar]:
         Bar("signal: largest |bias| of Thresholdout", signal.max(), 0.05, "<="),
         Bar("signal: accuracy on fresh records", np.min(power), 0.70, ">="),
         Bar(
-            "domain: largest error in 3000 answers of weights, median",
-            median_of(domain, "error weights"),
+            "domain: largest error of weights in 3000 answers, worst seed",
+            weights.max(),
             0.1,
             "<=",
-            note=tuned,
+            note=f"with a spent budget there is no error, and the bar is missed; {_TUNED}",
         ),
-        Bar("domain: error of Gaussian noise at equal privacy over it", np.median(better), 1.1, ">=", note=fixed),
+        Bar(
+            "domain: error of Gaussian noise at equal privacy over it, median",
+            np.median(gaussian / weights),
+            1.3,
+            ">=",
+            note=_TUNED,
+        ),
     ]
     return bars
 
@@ -310,7 +284,7 @@ def plot(table: "pd.DataFrame") -> Any:
             at = np.exp(np.interp(TAU, np.maximum.accumulate(error), np.log(own["queries"].iloc[0])))
             right.plot(n, at, "o", color=color, markersize=6)
         if len(sizes):
-            line = [_CROSSING[method](int(n)) for n in sizes]
+            line = [CROSSINGS[method](int(n)) for n in sizes]
             right.plot(sizes, line, color=color, linewidth=1.2, label=f"{method}, predicted (dots: measured)")
             right.set_xticks(sizes, [str(int(n)) for n in sizes])
     right.xaxis.set_minor_locator(NullLocator())
