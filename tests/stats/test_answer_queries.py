@@ -14,7 +14,7 @@ import pytest
 import scipy.stats
 
 from perturbax import stats
-from perturbax.core import Result, registered_methods
+from perturbax.core import Result
 
 KEY = jax.random.key(0)
 M, N = 6, 60
@@ -39,6 +39,7 @@ class Fixed(stats.AbstractAnalyst):
         return state + 1
 
 
+MORE_TYPES = (np.uint8, np.int32, np.float32)
 METHODS = [
     stats.Naive(),
     stats.Bonferroni(M),
@@ -58,12 +59,19 @@ def name(method):
     return type(method).__name__
 
 
+def methods(*quick):
+    """All of them, the ones that are not named as slow: each is compiled anew."""
+    marked = [pytest.param(m, id=name(m), marks=[] if name(m) in quick else pytest.mark.slow) for m in METHODS]
+    return pytest.mark.parametrize("method", marked)
+
+
 def test_all_methods_are_tried_here():
-    known = {cls for cls in registered_methods().values() if issubclass(cls, stats.AbstractQueryMethod)}
+    public = [found for found in vars(stats).values() if isinstance(found, type)]
+    known = {cls for cls in public if issubclass(cls, stats.AbstractQueryMethod)} - {stats.AbstractQueryMethod}
     assert known == {type(method) for method in METHODS}
 
 
-@pytest.mark.parametrize("method", METHODS, ids=name)
+@methods("SampleSplit", "GaussianNoise", "Thresholdout", "PrivateMultiplicativeWeights", "EffectiveRounds")
 def test_a_session_answers_as_the_batch_of_its_queries_does(method):
     values = batch()
     train = None if isinstance(method, stats.PrivateMultiplicativeWeights) else jnp.asarray(values.train.T)
@@ -80,7 +88,7 @@ def test_a_session_answers_as_the_batch_of_its_queries_does(method):
     assert one.budget_left == other.budget_left
 
 
-@pytest.mark.parametrize("method", METHODS, ids=name)
+@methods("LaplaceNoise", "Thresholdout")
 def test_answers_are_equal_under_vmap(method):
     keys = jax.random.split(KEY, 3)
     many = eqx.filter_vmap(lambda key: stats.answer_queries(batch(), method, key=key).answers)(keys)
@@ -234,7 +242,7 @@ def test_answers_are_in_the_units_of_the_values():
     assert free.guarantees() == ()
 
 
-@pytest.mark.parametrize("dtype", [bool, np.int8, np.uint8, np.int32, np.float32])
+@pytest.mark.parametrize("dtype", [bool, np.int8, *(pytest.param(t, marks=pytest.mark.slow) for t in MORE_TYPES)])
 def test_values_of_every_kind_are_held_against_the_bounds(dtype):
     values = np.array([[0, 1], [1, 1], [2, 0]]).astype(dtype)
 

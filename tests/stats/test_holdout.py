@@ -53,7 +53,12 @@ def ask_all(kept, queries=QUERIES):
 
 @pytest.mark.parametrize(
     "method",
-    [METHOD, stats.GaussianNoise(0.1), stats.SampleSplit(5), stats.EffectiveRounds(3, 0.1, 0.01)],
+    [
+        METHOD,
+        stats.SampleSplit(5),
+        pytest.param(stats.GaussianNoise(0.1), marks=pytest.mark.slow),
+        pytest.param(stats.EffectiveRounds(3, 0.1, 0.01), marks=pytest.mark.slow),
+    ],
     ids=lambda method: type(method).__name__,
 )
 def test_the_shell_answers_as_the_verb_does(method):

@@ -31,10 +31,17 @@ def measured(cell):
     return {"error weights": 0.08, "error Gaussian": 0.12, "error naive": 0.04}
 
 
-@pytest.fixture
-def table():
+@pytest.fixture(scope="module")
+def claimed():
     trials = STUDY.trials(STUDY.presets["small"])
-    return pd.DataFrame([{**trial.cell, "seed": trial.seed, **measured(trial.cell)} for trial in trials])
+    found = {trial.label.partition(" seed=")[0]: measured(trial.cell) for trial in trials if trial.seed == 0}
+    rows = [{**trial.cell, "seed": trial.seed, **found[trial.label.partition(" seed=")[0]]} for trial in trials]
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture
+def table(claimed):
+    return claimed.copy()
 
 
 def test_a_table_as_claimed_meets_every_bar(table):

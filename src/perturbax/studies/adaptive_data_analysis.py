@@ -331,15 +331,8 @@ STUDY = Study(
         "Bonferroni",
     ),
     presets={
-        "smoke": {
-            **_SMALL,
-            "seeds": 2,
-            "attack": ((200, 100),),
-            "n": (100, 200),
-            "repeats": 1,
-            "features": 100,
-            "queries": 200,
-        },
+        "smoke": _SMALL
+        | {"seeds": 1, "attack": ((200, 100),), "n": (100,), "repeats": 1, "features": 100, "queries": 200},
         "small": _SMALL,
         "full": {
             **_SMALL,
