@@ -64,7 +64,8 @@ class ValueRange(eqx.Module):
 
     def scaled(self, values: Any) -> tuple[Float[Array, "*shape"], Int[Array, "*batch"], Bool[Array, "*batch"]]:
         """Values of shape `(..., n)` scaled to `[0, 1]`; per query the number outside, and whether it is refused."""
-        given, values = _counted(jnp.asarray(values)), jnp.asarray(values, jnp.float32)
+        given = _counted(jnp.asarray(values))
+        values = given.astype(jnp.float32)
         none = jnp.zeros(values.shape[:-1], int)
         if not self.bounded:
             return values, none, ~jnp.all(jnp.isfinite(values), -1)
@@ -280,7 +281,7 @@ def evaluate(
 
 def _counted(values: Any) -> Any:
     """Truth values as bytes, which XLA averages at least ten times faster."""
-    return values.astype(np.uint8) if values.dtype == bool else values
+    return values.astype("uint8") if values.dtype == bool else values
 
 
 def _places(name: str, indices: Any, count: int) -> Int[Array, " n"]:
