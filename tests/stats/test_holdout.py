@@ -189,6 +189,10 @@ def test_a_ledger_is_never_reset(tmp_path):
         stats.Holdout.open(path, TRAIN, KEPT)
     path.write_bytes(whole)
     assert stats.Holdout.open(path, TRAIN, KEPT).asked == 3
+    for damaged in ("", "[]", '{"answers": 3}', '{"answers": -1, "chain": ""}'):
+        (tmp_path / "l.anchor").write_text(damaged)
+        with pytest.raises(ValueError, match="anchor is damaged"):
+            stats.Holdout.open(path, TRAIN, KEPT)
     (tmp_path / "l.anchor").unlink()
     with pytest.raises(ValueError, match="anchor is missing"):
         stats.Holdout.open(path, TRAIN, KEPT)

@@ -152,7 +152,10 @@ class Ledger:
         path = _anchor(self.path)
         try:
             anchor = json.loads(path.read_bytes())
-            return {"answers": int(anchor["answers"]), "chain": str(anchor["chain"])}
+            found = {"answers": int(anchor["answers"]), "chain": str(anchor["chain"])}
+            if found["answers"] < 0:
+                raise ValueError("a negative number of answers")
+            return found
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{path} is damaged: {error}") from None
         except FileNotFoundError:
