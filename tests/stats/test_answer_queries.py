@@ -353,6 +353,21 @@ def test_records_of_both_sets_are_warned_of():
         stats.QuerySession(x[:10], Fixed(), 3, train=x[7:])
 
 
+class Agreement(Fixed):
+    """Asks whether two columns of a table agree."""
+
+    def ask(self, state):
+        return lambda table: table["y"] == table["pred"]
+
+
+def test_a_session_takes_a_table_of_numbers():
+    table = pd.DataFrame({"y": [0, 1, 1, 0], "pred": [0.0, 1.0, 0.0, 0.0]})
+    found = stats.answer_queries(stats.QuerySession(table, Agreement(), 2), stats.Naive(), key=KEY)
+    assert found.answers.tolist() == [0.75, 0.75]
+    with pytest.raises(ValueError, match=r"holdout\['y'\] must hold numbers in a compiled session"):
+        stats.QuerySession(table.assign(y="x"), Agreement(), 2)
+
+
 TABLE = pd.DataFrame({"a": [0.0, 1.0], "b": ["x", None]})
 
 

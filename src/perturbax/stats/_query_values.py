@@ -12,7 +12,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int
 
 from ..core import check_array, check_instance, check_integer, check_number
-from ._records import count_records, warn_of_overlap
+from ._records import count_records, traceable, warn_of_overlap
 
 
 class QueryValues(eqx.Module):
@@ -161,8 +161,8 @@ class QuerySession(eqx.Module):
 
     **Arguments:**
 
-    - `holdout`: the records that answers are to be valid beyond: a table or a pytree of arrays whose first axis counts
-      the `n` records.
+    - `holdout`: the records that answers are to be valid beyond: a table of numbers, which the analyst sees as a
+      dictionary of its columns, or a pytree of arrays whose first axis counts the `n` records.
     - `analyst`: an `AbstractAnalyst`, such as `SignVote(features)`.
     - `queries`: how many are asked.
     - `train`: records of the same kind that the analyst has seen anyway; for methods that compare with them.
@@ -202,7 +202,9 @@ class QuerySession(eqx.Module):
         self.analyst = check_instance("analyst", analyst, AbstractAnalyst, "an analyst such as SignVote(features)")
         self.queries = check_integer("queries", queries, minimum=1)
         self.range = ValueRange(bounds, clip)
-        self.holdout, self.train, self.domain, self.sizes = settled_records(holdout, train, domain)
+        parts = {"holdout": holdout, "train": train, "domain": domain}
+        records = (traceable(name, part) for name, part in parts.items())
+        self.holdout, self.train, self.domain, self.sizes = settled_records(*records)
 
     def values(self, query: Callable[[Any], Any]) -> tuple[QueryValues, Int[Array, ""], Bool[Array, ""]]:
         """The scaled values of a query; how many of them are outside of the bounds, and whether it is refused."""

@@ -23,6 +23,20 @@ def count_records(name: str, records: Any) -> int:
     return next(iter(lengths.values()))
 
 
+def traceable(name: str, records: Any) -> Any:
+    """Records for a compiled loop: a table as a dictionary of its columns.
+
+    **Raises:** `ValueError` when a column holds texts.
+    """
+    if not isinstance(records, pd.DataFrame):
+        return records
+    columns = {str(label): _column(f"{name}[{label!r}]", records[label]) for label in records}
+    for label, column in columns.items():
+        if column.dtype.kind == "U":
+            raise ValueError(f"{name}[{label!r}] must hold numbers in a compiled session; a Holdout takes texts too")
+    return columns
+
+
 def digest_of_records(name: str, records: Any) -> str:
     """A digest of the content."""
     return digest({label: np.asarray(column) for label, column in _columns(name, records).items()})
