@@ -96,6 +96,23 @@ def test_answers_are_equal_under_vmap(method):
     np.testing.assert_allclose(many[1], one, rtol=1e-6)
 
 
+def test_methods_that_differ_in_numbers_share_a_compilation():
+    traced = []
+
+    class Counting(Fixed):
+        def ask(self, state):
+            traced.append(state)
+            return super().ask(state)
+
+    session = stats.QuerySession(jnp.asarray(batch().holdout.T), Counting(), M)
+    first, second = (
+        (stats.answer_queries(session, stats.GaussianNoise(sigma), key=jax.random.key(seed)), len(traced))
+        for seed, sigma in enumerate((0.1, 0.2))
+    )
+    assert first[1] == second[1] > 0
+    assert not np.allclose(first[0].answers, second[0].answers)
+
+
 def test_naive_and_declared_answers_are_sample_means():
     for method in (stats.Naive(), stats.Bonferroni(M)):
         answers = stats.answer_queries(batch(), method, key=KEY).answers
