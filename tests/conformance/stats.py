@@ -31,17 +31,26 @@ def make(cls):
         given |= {"rate": 0.1, "rounds": 3}
     else:
         quick = stats.Additive(steps=5, features=5, ascent_steps=5, restarts=1)
-        given = {"mechanisms": quick, "features": 5, "rounds": 3}
+        given = {"mechanisms": quick, "features": 5, "rounds": 3, "points": 2**13, "paths": 8}
     return cls(**{name: value for name, value in given.items() if name in fields})
+
+
+def excursions(method, key, **options):
+    problem = stats.StationaryGaussian(stats.covariances.RandomAcceleration(), **options)
+    return stats.excursions(problem, method, key=key).survival
 
 
 def run(method, key):
     if isinstance(method, stats.AbstractQueryMethod):
         return stats.answer_queries(queries(), method, key=key, throw=False).answers
+    if isinstance(method, stats.AbstractExcursionMethod):
+        return excursions(method, key)
     return stats.robust_subset(environments(), method, key=key).predict(environments().X)
 
 
 def poison(method, key):
     if isinstance(method, stats.AbstractQueryMethod):
         return {"query 3": lambda: stats.answer_queries(queries(np.nan), method, key=key, throw=False)}
+    if isinstance(method, stats.AbstractExcursionMethod):
+        return {name: lambda name=name: excursions(method, key, **{name: np.nan}) for name in ("level", "horizon")}
     return {"X": lambda: stats.robust_subset(environments(np.full((90, 2), np.nan)), method, key=key)}
