@@ -45,7 +45,7 @@ def kolmogorov_smirnov_floor(n: int, m: int | None = None) -> Floor:
 
     >>> floor = kolmogorov_smirnov_floor(10_000)
     >>> round(floor.mean, 4), round(floor.std, 4)
-    (0.0086, 0.0026)
+    (0.0087, 0.0026)
     """
     n = check_integer("n", n, minimum=1)
     if m is None and n < 10_000:
