@@ -4,6 +4,8 @@ from ._causal_graph import CausalGraph as CausalGraph
 from ._causal_graph import canonical_subset as canonical_subset
 from ._causal_graph import equivalence_classes as equivalence_classes
 from ._discovery import CDNOD as CDNOD
+from ._discovery import FisherZ as FisherZ
+from ._discovery import KernelTest as KernelTest
 from ._discrepancy import Discrepancy as Discrepancy
 from ._discrepancy import energy_distance as energy_distance
 from ._discrepancy import maximum_mean_discrepancy as maximum_mean_discrepancy
@@ -48,6 +50,7 @@ __all__ = [
     "Discrepancy",
     "DiscreteModel",
     "Environments",
+    "FisherZ",
     "Floor",
     "GaussianMixture",
     "GraphSurgery",
@@ -55,6 +58,7 @@ __all__ = [
     "GroupDRO",
     "InvariantCausalPrediction",
     "InvariantRiskMinimization",
+    "KernelTest",
     "Pooled",
     "RobustSubset",
     "Tabular",

@@ -174,6 +174,10 @@ class CausalGraph:
         return [self.names[i] for i in [k, *reversed(walk[walk.index(k) :])]]
 
 
+class TooManyClasses(ValueError):
+    """A graph has more equivalence classes than asked for."""
+
+
 class _Recovery(CausalGraph):
     """The recursion over maximal ancestral graphs; see `equivalence_classes`."""
 
@@ -187,7 +191,7 @@ class _Recovery(CausalGraph):
         if not near:
             self.count += 1
             if self.count > self.most:
-                raise ValueError(f"the graph has more than most = {self.most} classes; search greedily, or raise most")
+                raise TooManyClasses(f"the graph has more than most = {self.most} classes; raise most")
             yield 0
             return
         chosen = near
@@ -223,7 +227,7 @@ def equivalence_classes(graph: CausalGraph, target: str, most: int = 4096) -> tu
 
     **Returns:** tuples of names in the graph's order, the smaller ones first.
 
-    **Raises:** `ValueError` when there are more than `most` classes, or `target` is no vertex.
+    **Raises:** `ValueError` (a `TooManyClasses`) when there are more than `most` classes, or `target` is no vertex.
 
     Source: Liu et al. 2023, algorithm 2 (recovery of the classes on maximal ancestral graphs).
 

@@ -90,6 +90,7 @@ class GraphSurgery(AbstractRobustMethod):
             classes=tuple(classes),
             risks=np.array(errors),
             gaps=np.zeros(len(errors)),
+            predictor_of=learned.predictor_of,
             graph=graph,
             mutable=mutable,
             stats={"evaluations": len(classes)},

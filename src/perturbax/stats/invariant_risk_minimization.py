@@ -7,11 +7,13 @@ Arjovsky, Bottou, Gulrajani & Lopez-Paz 2019, equation IRMv1: with the risk `R_e
 
 from typing import Any, ClassVar
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
-import optax
+from jaxtyping import Array, Float, Int
 
 from ..core import Paper, check_integer, check_number, fit
+from ._adam import adam
 from ._linear_prediction import LinearPrediction
 from ._robust_subset import AbstractRobustMethod, Environments, RobustSubset, only_data, standardised
 
@@ -54,27 +56,37 @@ class InvariantRiskMinimization(AbstractRobustMethod):
         """See `stats.robust_subset`."""
         problem = only_data(problem, self)
         X, y, predictor = standardised(problem)
-        count = problem.count
-
-        def loss(model: LinearPrediction, batch: Any, key: Any) -> Any:
-            rows, target, env = batch
-            predicted = model(rows)
-            share = 1.0 / jnp.bincount(env, length=count)
-
-            def risks(scale: Any) -> Any:
-                return jax.ops.segment_sum((target - scale * predicted) ** 2, env, count) * share
-
-            slopes = jax.jacfwd(risks)(1.0)
-            return jnp.mean(risks(1.0)) + self.weight * jnp.mean(slopes**2)
-
         data = (jnp.asarray(X, jnp.float32), jnp.asarray(y, jnp.float32), jnp.asarray(problem.env, jnp.int32))
         model = fit(
-            loss,
+            _PenalisedRisk(jnp.float32(self.weight), problem.count),
             LinearPrediction(jnp.zeros(X.shape[1])),
             data,
             steps=self.steps,
-            optimizer=optax.adam(self.learning_rate),
+            optimizer=adam(self.learning_rate),
             key=key,
             progress=False,
         ).model
         return RobustSubset(problem.names, predictor(model), float("nan"), stats={"evaluations": self.steps})
+
+
+class _PenalisedRisk(eqx.Module):
+    """The objective on all rows, of `count` environments."""
+
+    weight: Float[Array, ""]
+    count: int = eqx.field(static=True)
+
+    def __call__(
+        self,
+        model: LinearPrediction,
+        batch: tuple[Float[Array, "n d"], Float[Array, " n"], Int[Array, " n"]],
+        key: Any,
+    ) -> Float[Array, ""]:
+        rows, target, env = batch
+        predicted = model(rows)
+        share = 1.0 / jnp.bincount(env, length=self.count)
+
+        def risks(scale: Any) -> Float[Array, " environments"]:
+            return jax.ops.segment_sum((target - scale * predicted) ** 2, env, self.count) * share
+
+        slopes = jax.jacfwd(risks)(1.0)
+        return jnp.mean(risks(1.0)) + self.weight * jnp.mean(slopes**2)
