@@ -84,7 +84,7 @@ class CausalGraph:
 
         **Raises:** `ValueError` for an unknown name, or when `given` contains one of the two.
 
-        Source: Pearl 2009, definition 1.2.3; Koller & Friedman 2009, algorithm 3.1.
+        Source: Pearl 2009; Koller & Friedman 2009 (reachability along active paths).
         """
         given_mask = self._mask(given)
         a, b = self._at(first), self._at(second)
@@ -205,7 +205,7 @@ class _Recovery(CausalGraph):
     def _neighbours(self, free: int, selected: int) -> int:
         """The free vertices that are adjacent to the target once the latent ones are marginalised and the selected
         ones conditioned on: those that no set of free vertices separates from it. If any set does, the ancestors do
-        (Richardson & Spirtes 2002, theorem 4.2)."""
+        (Richardson & Spirtes 2002)."""
         near = 0
         for v in _bits(free):
             ends = 1 << v | 1 << self.target

@@ -63,7 +63,7 @@ class CDNOD(AbstractDiscovery):
     **Raises:** `TypeError` when `test` is something else, `ValueError` when a number is out of range; when used,
     `ModuleNotFoundError` without causal-learn (`pip install perturbax[causal]`).
 
-    Source: Huang et al. 2020, algorithm 1.
+    Source: Huang et al. 2020.
 
     >>> CDNOD(alpha=0.01).rows
     1500

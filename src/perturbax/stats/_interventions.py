@@ -140,7 +140,7 @@ class RandomFeatureRidge(eqx.Module):
 
         f(z) = w_0 + w_1 . z + w_2 . sqrt(2 / D) cos(z . omega / l + b),   omega ~ N(0, I), l^2 = columns read
 
-    Source: Rahimi & Recht 2007, algorithm 1.
+    Source: Rahimi & Recht 2007.
     """
 
     reads: Float[Array, "*sets vertices"]

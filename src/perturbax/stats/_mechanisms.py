@@ -91,7 +91,7 @@ class Additive(AbstractMechanisms):
 
     **Raises:** `ValueError` when one is out of range.
 
-    Source: Liu et al. 2023, section 5 and appendix (networks and penalty); residuals are added again when variables are
+    Source: Liu et al. 2023 (networks and penalty); residuals are added again when variables are
     regenerated, which the published code leaves out.
 
     >>> Additive(restarts=2).range_factor

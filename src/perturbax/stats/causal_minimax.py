@@ -12,7 +12,7 @@ and a worst environment, an adversary's choice of the mechanisms of `M` (which m
     R(S') = max over h of E[(Y - f_{S'}(X_{S'}, X_M))^2],   X_M = h(Pa(X_M)).                                 (2)
 
 The whole set `S` is best when `Y` points to no vertex of `K = De(X_M0) \\ X_M0`, with `X_M0` the mutable children of
-`Y` (theorem 4.3). Otherwise one representative of each equivalence class of subsets is compared (algorithm 2), and the
+`Y`. Otherwise one representative of each equivalence class of subsets is compared (algorithm 2), and the
 one with the smallest `R` is returned.
 """
 
@@ -49,7 +49,7 @@ class CausalMinimax(AbstractRobustMethod):
     **Raises:** `TypeError` for other objects; when used, `ValueError` for a graph without mutable variables, or
     (discovered) with edges whose direction the data does not tell.
 
-    Source: Liu et al. 2023, theorem 4.3, algorithms 1 and 2.
+    Source: Liu et al. 2023, algorithms 1 and 2.
 
     >>> from perturbax import stats
     >>> stats.CausalMinimax().search.most
@@ -101,7 +101,7 @@ def whole_set_is_best(graph: CausalGraph, target: str, mutable: Sequence[str]) -
 
     **Raises:** `ValueError` for unknown names.
 
-    Source: Liu et al. 2023, theorem 4.3.
+    Source: Liu et al. 2023 (the graphical condition).
 
     >>> graph = CausalGraph([("y", "m"), ("y", "x"), ("m", "x")])
     >>> whole_set_is_best(graph, "y", ["m"])

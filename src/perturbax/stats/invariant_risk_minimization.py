@@ -1,6 +1,6 @@
 """Invariant risk minimisation, with a linear predictor.
 
-Arjovsky, Bottou, Gulrajani & Lopez-Paz 2019, equation IRMv1: with the risk `R_e` of environment `e`,
+Arjovsky, Bottou, Gulrajani & Lopez-Paz 2019, the objective IRMv1: with the risk `R_e` of environment `e`,
 
     min over f of  mean over e of  R_e(f) + lambda |d/dw R_e(w f) at w = 1|^2.
 """
@@ -27,7 +27,7 @@ class InvariantRiskMinimization(AbstractRobustMethod):
 
     **Raises:** `ValueError` when one is out of range; `TypeError`, when used, for a known model.
 
-    Source: Arjovsky et al. 2019, equation IRMv1.
+    Source: Arjovsky et al. 2019, the objective IRMv1.
 
     >>> from perturbax import stats
     >>> stats.InvariantRiskMinimization(weight=10.0).steps

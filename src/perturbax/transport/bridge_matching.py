@@ -49,7 +49,7 @@ class BridgeMatching(AbstractBridgeMethod):
 
     **Raises:** `ValueError` or `TypeError` that names the argument; in `bridge`, `ModuleNotFoundError` without ott-jax.
 
-    Source: Tong et al. 2024, algorithm 1; Shi et al. 2023, section 3.
+    Source: Tong et al. 2024; Shi et al. 2023.
 
     >>> import jax, numpy as np
     >>> from perturbax import transport
