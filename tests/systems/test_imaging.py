@@ -78,14 +78,14 @@ def test_projections_keep_the_mass_and_have_the_symmetry_of_the_beam():
 
 
 @pytest.mark.parametrize("make", [systems.column_mask, systems.point_mask])
-@pytest.mark.parametrize("gaussian", [False, True])
-def test_masks_measure_their_share_and_the_centre(make, gaussian):
-    mask = make(KEY, (64, 64), acceleration=4, centre=0.1, gaussian=gaussian)
+@pytest.mark.parametrize("deviation", [np.inf, 1 / 3])
+def test_masks_measure_their_share_and_the_centre(make, deviation):
+    mask = make(KEY, (64, 64), acceleration=4, centre=0.1, deviation=deviation)
     assert mask.mean() == pytest.approx(0.25, abs=0.01)
     assert mask[0, 0]
     spread = np.abs(np.fft.fftfreq(64))[np.nonzero(mask)[1]].mean()
-    if gaussian:
-        assert spread < np.abs(np.fft.fftfreq(64))[np.nonzero(make(KEY, (64, 64), 4, 0.1))[1]].mean()
+    uniform = np.abs(np.fft.fftfreq(64))[np.nonzero(make(KEY, (64, 64), 4, 0.1))[1]].mean()
+    assert spread == uniform if np.isinf(deviation) else spread < uniform
 
 
 @pytest.mark.parametrize(
@@ -99,6 +99,7 @@ def test_masks_measure_their_share_and_the_centre(make, gaussian):
         (lambda: systems.ParallelBeamCT(8, [np.nan]), ValueError, "angles must be finite"),
         (lambda: systems.column_mask(KEY, (8, 8), acceleration=0.5), ValueError, "acceleration must be"),
         (lambda: systems.point_mask(KEY, (8, 8), centre=2.0), ValueError, "centre must be"),
+        (lambda: systems.point_mask(KEY, (8, 8), deviation=0.0), ValueError, "deviation must be"),
         (lambda: systems.coil_maps(0, (8, 8)), ValueError, "coils must be"),
         (lambda: systems.coil_maps(2, (8, 8, 8)), ValueError, "shape must have two axes"),
     ],

@@ -21,8 +21,8 @@ class ExactPosterior(AbstractRestoration):
     """The oracle for priors that are Gaussian mixtures: the posterior mean, above which no method can be in the mean
     squared error, or a draw. The prior's network is not called. Computed in float64 with a dense operator.
 
-    **Arguments:** `mixture`: the prior; `draw`: a sample of the posterior instead of its mean; `floor`: added to the
-    variance of the noise.
+    **Arguments:** `mixture`: the prior; `draw`: a sample of the posterior instead of its mean, which is another
+    question to the same exact answer and no other way to it; `floor`: added to the variance of the noise.
 
     **Returns:** a frozen method for `diffusion.restore`.
 

@@ -13,6 +13,8 @@ from ._causal_graph import canonical_subset as canonical_subset
 from ._causal_graph import equivalence_classes as equivalence_classes
 from ._circulant import CirculantEmbedding as CirculantEmbedding
 from ._discovery import CDNOD as CDNOD
+from ._discovery import FisherZ as FisherZ
+from ._discovery import KernelTest as KernelTest
 from ._discrepancy import Discrepancy as Discrepancy
 from ._discrepancy import energy_distance as energy_distance
 from ._discrepancy import maximum_mean_discrepancy as maximum_mean_discrepancy
@@ -114,6 +116,7 @@ __all__ = [
     "Environments",
     "ExactRandomAcceleration",
     "ExcursionLaw",
+    "FisherZ",
     "Floor",
     "GaussianMixture",
     "GaussianNoise",
@@ -126,6 +129,7 @@ __all__ = [
     "InvalidIIA",
     "InvariantCausalPrediction",
     "InvariantRiskMinimization",
+    "KernelTest",
     "Laplace",
     "LaplaceNoise",
     "Naive",
