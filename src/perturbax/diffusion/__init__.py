@@ -69,6 +69,10 @@ from ._network import FromDenoiser as FromDenoiser
 from ._network import ideal_denoiser as ideal_denoiser
 from ._plan import Plan as Plan
 from ._poisson_flow import PoissonFlow as PoissonFlow
+from ._population import PlanStack as PlanStack
+from ._population import run_stack as run_stack
+from ._population import stack_plans as stack_plans
+from ._population import stack_schedules as stack_schedules
 from ._prediction import (
     AbstractPrediction as AbstractPrediction,
 )
@@ -89,6 +93,7 @@ from ._prediction import (
 )
 from ._preference import AlignmentProblem as AlignmentProblem
 from ._preference import PreferencePairs as PreferencePairs
+from ._presets import solver_schedule as solver_schedule
 from ._process import (
     EDM as EDM,
 )
@@ -123,6 +128,17 @@ from ._saved import load_adapter as load_adapter
 from ._saved import load_denoiser as load_denoiser
 from ._saved import save_adapter as save_adapter
 from ._saved import save_denoiser as save_denoiser
+from ._schedule import AtHalfLogSNR as AtHalfLogSNR
+from ._schedule import SolverSchedule as SolverSchedule
+from ._schedule_predictor import DensePredictor as DensePredictor
+from ._schedule_predictor import RecurrentPredictor as RecurrentPredictor
+from ._scheduled import AbstractScheduled as AbstractScheduled
+from ._scores import AbstractScore as AbstractScore
+from ._scores import Frechet as Frechet
+from ._scores import TrajectoryError as TrajectoryError
+from ._search import AbstractSearch as AbstractSearch
+from ._search import SearchResult as SearchResult
+from ._search import search as search
 from ._stability import Stability as Stability
 from ._stability import stability as stability
 from ._stepping import FixedSinglestep as FixedSinglestep
@@ -144,9 +160,11 @@ from .dpm_solver_pp import DPMSolverPP as DPMSolverPP
 from .dps import DPS as DPS
 from .edict import EDICT as EDICT
 from .euler import Euler as Euler
+from .evolution import Evolution as Evolution
 from .exact_posterior import ExactPosterior as ExactPosterior
 from .fixed_point_ddim import FixedPointDDIM as FixedPointDDIM
 from .ghvb import GHVB as GHVB
+from .gradient_times import GradientTimes as GradientTimes
 from .heavy_ball import HeavyBall as HeavyBall
 from .heavy_ball_pp import HeavyBallPP as HeavyBallPP
 from .heun import Heun as Heun
@@ -157,10 +175,14 @@ from .pfgmpp import PFGMPP as PFGMPP
 from .pigdm import PiGDM as PiGDM
 from .plms import PLMS as PLMS
 from .projection import Projection as Projection
+from .random_search import RandomSearch as RandomSearch
 from .renoise import Renoise as Renoise
 from .runge_kutta import RungeKutta as RungeKutta
+from .s3 import S3 as S3
 from .sft import SFT as SFT
 from .tikhonov import Tikhonov as Tikhonov
+from .unipc import UniPC as UniPC
+from .usf import USF as USF
 
 __all__ = [
     "BDIA",
@@ -177,7 +199,9 @@ __all__ = [
     "IPO",
     "PFGMPP",
     "PLMS",
+    "S3",
     "SFT",
+    "USF",
     "VE",
     "AbstractAlignmentMethod",
     "AbstractCaptions",
@@ -194,10 +218,14 @@ __all__ = [
     "AbstractProcess",
     "AbstractRestoration",
     "AbstractSampler",
+    "AbstractScheduled",
+    "AbstractScore",
+    "AbstractSearch",
     "AdaptiveDPMSolver",
     "Aligned",
     "AlignmentProblem",
     "AnnealedLangevin",
+    "AtHalfLogSNR",
     "Captioned",
     "Churn",
     "ClassifierFree",
@@ -210,19 +238,23 @@ __all__ = [
     "Data",
     "DenoisingProblem",
     "DenoisingScoreMatching",
+    "DensePredictor",
     "DiffusionDPO",
     "Discrete",
     "Disturbance",
     "DynamicThreshold",
     "Epsilon",
     "Euler",
+    "Evolution",
     "ExactPosterior",
     "Explicit",
     "FixedPointDDIM",
     "FixedSinglestep",
     "Flow",
     "FlowMatching",
+    "Frechet",
     "FromDenoiser",
+    "GradientTimes",
     "HeavyBall",
     "HeavyBallPP",
     "Heun",
@@ -243,12 +275,15 @@ __all__ = [
     "Perturbed",
     "PiGDM",
     "Plan",
+    "PlanStack",
     "PoissonFlow",
     "PreferencePairs",
     "Projected",
     "Projection",
     "Prompts",
     "Proximal",
+    "RandomSearch",
+    "RecurrentPredictor",
     "Renoise",
     "Restoration",
     "RungeKutta",
@@ -256,11 +291,15 @@ __all__ = [
     "Sampling",
     "SavedDenoiser",
     "Score",
+    "SearchResult",
     "Singlestep",
+    "SolverSchedule",
     "Stability",
     "Tikhonov",
     "TimePower",
     "TimeUniform",
+    "TrajectoryError",
+    "UniPC",
     "UniformTimes",
     "VPCosine",
     "VPLinear",
@@ -275,9 +314,14 @@ __all__ = [
     "losses",
     "plan",
     "restore",
+    "run_stack",
     "sample",
     "sample_latent",
     "save_adapter",
     "save_denoiser",
+    "search",
+    "solver_schedule",
     "stability",
+    "stack_plans",
+    "stack_schedules",
 ]

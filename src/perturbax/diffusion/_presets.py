@@ -1,0 +1,124 @@
+"""Known samplers as solver schedules, and what a search begins with."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..core import check_instance
+from ._grid import AbstractGrid, Karras, LogSNR, TimePower, TimeUniform
+from ._method import AbstractPlanned
+from ._process import AbstractProcess
+from ._schedule import SolverSchedule
+from ._scheduled import AbstractScheduled
+from ._stepping import AbstractExponential, Multistep, Singlestep
+from .ddim import DDIM
+from .dpm_solver import DPMSolver
+from .dpm_solver_pp import DPMSolverPP
+from .unipc import UniPC
+
+
+def solver_schedule(method: AbstractPlanned, process: AbstractProcess, start: float | None = None) -> SolverSchedule:
+    """The schedule that a known sampler is on a process.
+
+    **Arguments:** `method`: `DDIM`, `DPMSolver` or `DPMSolverPP` without noise, `UniPC` or `USF`; a third-order
+    multistep solver must have `third="exact"`; `process`; `start`: where sampling starts, `t_max` by default.
+
+    **Returns:** a `SolverSchedule`, with which `USF` gives the same samples up to rounding.
+
+    **Raises:** `ValueError` for a sampler that is no schedule.
+
+    >>> from perturbax.diffusion import VPLinear
+    >>> solver_schedule(DPMSolverPP(steps=4), VPLinear()).orders
+    (1, 2, 1)
+    """
+    check_instance("method", method, AbstractPlanned, "a sampler such as DPMSolverPP()")
+    check_instance("process", process, AbstractProcess, "a process such as VPLinear()")
+    if isinstance(method, AbstractScheduled):
+        return method.schedule_for(process, start)
+    plan = method.plan(process, start)
+    with np.errstate(divide="ignore"):
+        nodes = (np.log(plan.alphas) - np.log(plan.sigmas)).tolist()
+    if method.grid.denoises == 0:
+        nodes.append(float(process.half_log_snr(method.grid.end(process))))
+    if not np.isfinite(nodes[0]):
+        raise ValueError("method must start where alpha > 0 to be a schedule; start a little later")
+    orders = plan.orders[: len(nodes) - 1].tolist()
+    if isinstance(method, DDIM) and method.eta == 0.0:
+        return SolverSchedule(nodes, final=method.grid.final)
+    if not isinstance(method, AbstractExponential) or method.stochastic:
+        raise ValueError(f"method must be a deterministic exponential integrator, got {method!r}")
+    steps = _multistep(method, orders) if isinstance(method.stepping, Multistep) else _singlestep(method, orders)
+    fields = {name: [step[name] for step in steps] for name in steps[0]}
+    predictions = "data" if method.expansion.data else "noise"
+    return SolverSchedule(nodes, predictions=predictions, final=method.grid.final, **fields)
+
+
+def _multistep(method: AbstractExponential, orders: list[int]) -> list[dict[str, Any]]:
+    assert isinstance(method.stepping, Multistep)
+    if method.stepping.start != "lower_order":
+        raise ValueError("method must start with lower orders to be a schedule with one evaluation a step")
+    if 3 in orders and method.stepping.third != "exact":
+        raise ValueError(
+            'method must have stepping=Multistep(third="exact") for order 3: the published formula is no Taylor '
+            "expansion"
+        )
+    return [
+        {"orders": n, "starts": 0, "active_points": tuple(range(1, n)), "relaxations": _relaxed(method, n)}
+        for n in orders
+    ]
+
+
+def _relaxed(method: AbstractExponential, order: int) -> str:
+    return "bh2" if order == 2 and method.midpoint else "none"
+
+
+def _singlestep(method: AbstractExponential, orders: list[int]) -> list[dict[str, Any]]:
+    """Every group of `n` steps starts over: inner nodes of orders 1 and 2, then the step over the whole group."""
+    steps: list[dict[str, Any]] = []
+    while len(steps) < len(orders):
+        n = orders[len(steps)]
+        steps.append({"orders": 1, "starts": 0, "active_points": (), "relaxations": "none"})
+        if n == 3:
+            steps.append({"orders": 2, "starts": 1, "active_points": (0,), "relaxations": "none"})
+            # The midpoint form takes the last inner node alone, with Taylor's weight.
+            last = (2, (0,)) if method.midpoint else (3, (1, 0))
+            steps.append({"orders": last[0], "starts": 2, "active_points": last[1], "relaxations": "none"})
+        elif n == 2:
+            relaxed = _relaxed(method, 2)
+            steps.append({"orders": 2, "starts": 1, "active_points": (0,), "relaxations": relaxed})
+    return steps
+
+
+GRIDS: tuple[type[AbstractGrid], ...] = (LogSNR, TimeUniform, TimePower, Karras)
+
+
+def presets(
+    evaluations: int, process: AbstractProcess, final: Any, start: float | None = None
+) -> dict[str, SolverSchedule]:
+    """All known solvers on all grids with this many evaluations, by name; those that do not fit are left out."""
+    found = {}
+    for where in GRIDS:
+        grid = where(final=final)
+        for name, method in _solvers(evaluations, grid):
+            try:
+                schedule = solver_schedule(method(), process, start)
+            except ValueError:  # a solver whose order needs more evaluations, or a grid that needs alpha > 0
+                continue
+            if schedule.evaluations == evaluations:
+                found[f"{name}, {where.__name__}"] = schedule
+    return found
+
+
+def _solvers(n: int, grid: AbstractGrid) -> Iterator[tuple[str, Any]]:
+    exact = Multistep(third="exact", lower_order_final=False)
+    yield "DDIM", lambda: DDIM(n, grid=grid)
+    for cls, sign in ((DPMSolverPP, "++"), (DPMSolver, "")):
+        for kind in ("midpoint", "taylor"):
+            yield f"2M{sign} {kind}", lambda c=cls, k=kind: c(n, order=2, stepping=exact, grid=grid, solver_type=k)
+        yield f"3M{sign}", lambda c=cls: c(n, order=3, stepping=exact, grid=grid)
+        yield f"2S{sign}", lambda c=cls: c(n, order=2, stepping=Singlestep(), grid=grid)
+    for order in (2, 3):
+        yield f"UniPC-{order}", lambda o=order: UniPC(n, order=o, grid=grid, lower_order_final=False)
+    yield "UniPC-2 bh1", lambda: UniPC(n, order=2, variant="bh1", grid=grid, lower_order_final=False)
+    yield "UniPC-2 taylor", lambda: UniPC(n, order=2, variant="none", grid=grid, lower_order_final=False)

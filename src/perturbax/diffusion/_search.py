@@ -1,0 +1,364 @@
+"""`search`: find the solver schedule that samples best at a given cost. The verb, its methods' interface, its result.
+
+Three sets of noise are kept apart. Candidates are scored on the first; the best of them are scored again on the second,
+the validation set, which chooses; the third, the test set, is looked at once, for the score that is reported. A budget
+counts every candidate that is scored on the first or the second set.
+"""
+
+import abc
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import Float, Int
+
+from ..core import Method, check_choice, check_instance, check_integer, check_key, check_number, digest, write_atomic
+from ..core import progress as progress_bar
+from ._door import check_drawable, settle_start
+from ._evolution import DECISIONS, Space
+from ._noise import start_noise
+from ._presets import presets
+from ._sample import Sampling
+from ._schedule import FINALS, SolverSchedule
+from ._scores import AbstractScore, Metric, TrajectoryError
+from ._search_runner import Runner, part_of
+
+_FORMAT = "perturbax-search-1"
+# Candidates that the validation set chooses from.
+FINALISTS = 10
+_TRAJECTORY_ERROR = TrajectoryError()
+
+
+class Archive(NamedTuple):
+    """The candidates so far: schedules, scores (infinite for those that gave NaN), when they were proposed, what a
+    predictor said before (NaN without one), and what they cost in all."""
+
+    schedules: tuple[SolverSchedule, ...] = ()
+    scores: tuple[float, ...] = ()
+    generations: tuple[int, ...] = ()
+    predicted: tuple[float, ...] = ()
+    spent: int = 0
+
+    def best(self, count: int) -> list[SolverSchedule]:
+        """The schedules of the lowest scores, best first."""
+        return [self.schedules[i] for i in np.argsort(self.scores, kind="stable")[:count]]
+
+
+class Proposal(NamedTuple):
+    """What a method wants to be scored, and what finding it cost besides, in evaluations of a candidate."""
+
+    schedules: list[SolverSchedule]
+    predicted: list[float] | None = None
+    cost: int = 0
+
+
+class Objective(NamedTuple):
+    """What a method may ask besides scores: the runner, the score and its reference, for gradients."""
+
+    runner: Runner
+    score: AbstractScore
+    reference: Any
+
+
+class AbstractSearch(Method):
+    """A method of `diffusion.search`: proposes candidates, given those that were scored."""
+
+    steps: eqx.AbstractVar[int]
+    budget: eqx.AbstractVar[int]
+    decisions: eqx.AbstractVar[tuple[str, ...]]
+    final: eqx.AbstractVar[Literal["eps", "zero"]]
+
+    def __check_init__(self):
+        check_choice("final", self.final, FINALS)
+        check_integer("steps", self.steps, minimum=1 + (self.final == "zero"))
+        check_integer("budget", self.budget, minimum=1)
+        if isinstance(self.decisions, str) or not self.decisions:
+            raise TypeError(f"decisions must be a tuple of some of {DECISIONS}, got {self.decisions!r}")
+        for i, name in enumerate(self.decisions):
+            check_choice(f"decisions[{i}]", name, DECISIONS)
+
+    @abc.abstractmethod
+    def propose(
+        self, archive: Archive, space: Space, generation: int, rng: np.random.Generator, objective: Objective, left: int
+    ) -> Proposal:
+        """The candidates of a generation, from 1, of which `left` can be paid. What is returned may depend on nothing
+        but the arguments, so that a search that was stopped goes on as if it had not been."""
+
+
+class SearchResult(eqx.Module):
+    """What `search` returns.
+
+    - `schedule`: the best on the validation set; `validation_score`, `test_score`: its scores there and on the test set.
+    - `preset`: name of the known solver that was best on the search set; `preset_schedule`, `preset_test_score`.
+    - `history`: the lowest score so far, on the search set, after every candidate.
+    - `scores`, `schedules`, `generations`: of all candidates, in the order in which they were scored.
+    - `predictor_rank_correlation`: Spearman's, between what the predictor said of its proposals before they were scored
+      and their scores, averaged over the generations; `None` without a predictor.
+    - `stats`: `"evaluations"` spent of the budget, `"generations"`, `"seconds"` of this call.
+    """
+
+    schedule: SolverSchedule
+    validation_score: float
+    test_score: float
+    preset: str
+    preset_schedule: SolverSchedule
+    preset_test_score: float
+    history: Float[np.ndarray, " candidates"]
+    scores: Float[np.ndarray, " candidates"]
+    schedules: tuple[SolverSchedule, ...]
+    generations: Int[np.ndarray, " candidates"]
+    predictor_rank_correlation: float | None
+    stats: dict[str, Any]
+
+
+def search(
+    problem: Sampling,
+    method: AbstractSearch,
+    *,
+    key: Any,
+    score: AbstractScore | Callable = _TRAJECTORY_ERROR,
+    samples: int = 96,
+    validation: int = 96,
+    test: int = 256,
+    x_T: Any = None,
+    repeats: int = 1,
+    seconds: float | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    resume: bool = True,
+    devices: Any = None,
+    progress: bool | None = None,
+) -> SearchResult:
+    """Find a solver schedule for a model: the network is not trained, only the steps of its sampler are chosen.
+
+    The known solvers on four grids are scored first, and what is found is never worse than them on the validation set.
+
+    **Arguments:**
+
+    - `problem`: what to sample from. A condition has a leading axis of 1 or of `samples + validation + test`.
+    - `method`: `S3(steps=5)`, `Evolution`, `RandomSearch` or `GradientTimes`.
+    - `key`: PRNG key of the noise and of the search.
+    - `score`: `TrajectoryError()`, `Frechet(features, real)`, or any function from samples `(batch, *shape)` to a number,
+      smaller being better. NaN is the worst score.
+    - `samples`, `validation`, `test`: sizes of the three sets of noise.
+    - `x_T`: all starts at once, `samples + validation + test` of them; for a model of another framework arrays of that
+      framework, whose schedules are then run one by one, which is slower.
+    - `repeats`: average a score that is not deterministic over so many calls.
+    - `seconds`: stop proposing after this wall time, also with budget left.
+    - `checkpoint`: a JSON file that the state is kept in after every generation; with `resume` a search that was stopped
+      goes on from it to the same result.
+    - `devices`: over which candidates are split; all local ones by default.
+    - `progress`: as `show` of `core.progress`.
+
+    **Returns:** a `SearchResult`.
+
+    **Raises:** `ValueError` or `TypeError` for arguments that do not fit, such as a budget that the known solvers use up,
+    or a checkpoint of another search.
+
+    Source: Liu et al. 2023, section 4.
+
+    >>> from perturbax import diffusion
+    >>> process = diffusion.VPLinear()
+    >>> exact = lambda x, t: process.sigma(t) * x / (0.25 * process.alpha(t) ** 2 + process.sigma(t) ** 2)  # N(0, 1/4)
+    >>> problem = diffusion.Sampling(exact, process, shape=(2,))
+    >>> found = diffusion.search(problem, diffusion.Evolution(steps=3, budget=90), key=jax.random.key(0))
+    >>> found.test_score < found.preset_test_score
+    True
+    """
+    started = time.monotonic()
+    check_instance("problem", problem, Sampling, "a diffusion.Sampling problem")
+    check_instance("method", method, AbstractSearch, "a search method such as S3()")
+    check_key("key", key)
+    if not isinstance(score, AbstractScore):
+        if isinstance(score, type) or not callable(score):
+            raise TypeError(f"score must be a function of the samples or TrajectoryError(), got {score!r}")
+        score = Metric(score)
+    sizes = {"samples": samples, "validation": validation, "test": test}
+    sizes = {name: check_integer(name, size, minimum=2) for name, size in sizes.items()}
+    repeats = check_integer("repeats", repeats, minimum=1)
+    limit = np.inf if seconds is None else check_number("seconds", seconds, minimum=0.0)
+    known = presets(method.steps, problem.process, method.final, problem.start)
+    space = _space(problem, method)
+    left = method.budget - len(known) - FINALISTS
+    if left < 1:
+        raise ValueError(
+            f"budget must be more than {len(known) + FINALISTS}, for the {len(known)} known solvers and {FINALISTS} "
+            f"validations, got {method.budget}"
+        )
+    sets = [_Set(*parts, score, repeats, method.final) for parts in _parts(problem, x_T, key, sizes, devices)]
+    objective = Objective(sets[0].runner, score, sets[0].reference)
+    path = None if checkpoint is None else Path(checkpoint)
+    signature = _signature(method, key, sizes, space, score, x_T)
+    archive = _load(path, signature) if path is not None and resume and path.exists() else Archive()
+
+    def extend(archive: Archive, proposal: Proposal, generation: int) -> Archive:
+        count = len(proposal.schedules)
+        predicted = proposal.predicted or [np.nan] * count
+        archive = Archive(
+            (*archive.schedules, *proposal.schedules),
+            (*archive.scores, *sets[0].scores(proposal.schedules)),
+            (*archive.generations, *[generation] * count),
+            (*archive.predicted, *predicted),
+            archive.spent + count + proposal.cost,
+        )
+        if path is not None:
+            _save(path, archive, signature)
+        return archive
+
+    words = np.random.SeedSequence(np.asarray(_words(key)).tolist()).generate_state(4).tolist()
+    with progress_bar(method.budget - FINALISTS, "search", show=progress) as bar:
+        if not archive.schedules:
+            archive = extend(archive, Proposal(list(known.values())), 0)
+        bar.advance(archive.spent)
+        generation = archive.generations[-1]
+        while (left := method.budget - FINALISTS - archive.spent) > 0 and time.monotonic() - started < limit:
+            generation += 1
+            rng = np.random.default_rng([*words, generation])
+            proposal = method.propose(archive, space, generation, rng, objective, left)
+            if not proposal.schedules:
+                break
+            before, archive = archive.spent, extend(archive, proposal, generation)
+            bar.advance(archive.spent - before)
+            bar.update(best=min(archive.scores))
+    names = list(known)
+    preset = names[int(np.argmin(archive.scores[: len(names)]))]
+    # The best known solver is always among those that the validation set chooses from.
+    finalists = [known[preset], *(one for one in archive.best(FINALISTS) if one != known[preset])][:FINALISTS]
+    validated = sets[1].scores(finalists)
+    chosen = int(np.argmin(validated))
+    tested = sets[2].scores([finalists[chosen], known[preset]])
+    return SearchResult(
+        schedule=finalists[chosen],
+        validation_score=validated[chosen],
+        test_score=tested[0],
+        preset=preset,
+        preset_schedule=known[preset],
+        preset_test_score=tested[1],
+        history=np.minimum.accumulate(np.array(archive.scores)),
+        scores=np.array(archive.scores),
+        schedules=archive.schedules,
+        generations=np.array(archive.generations),
+        predictor_rank_correlation=_rank_correlation(archive),
+        stats={
+            "evaluations": archive.spent + FINALISTS,
+            "generations": generation,
+            "seconds": time.monotonic() - started,
+        },
+    )
+
+
+class _Set:
+    """A set of noise, and the scores of schedules on it."""
+
+    def __init__(self, problem: Sampling, x_T: Any, devices: Any, score: AbstractScore, repeats: int, final: Any):
+        self.runner = Runner(problem, x_T, devices)
+        self._score, self._repeats = score, repeats
+        self.reference = score.reference(self.runner.sampled, final)
+
+    def scores(self, schedules: list[SolverSchedule]) -> list[float]:
+        return [self._one(x) for x in self.runner.samples(schedules)]
+
+    def _one(self, x: np.ndarray) -> float:
+        if not np.isfinite(x).all():
+            return np.inf
+        values = [float(self._score(x, self.reference)) for _ in range(self._repeats)]
+        mean = float(np.mean(values))
+        return np.inf if np.isnan(mean) else mean
+
+
+def _space(problem: Sampling, method: AbstractSearch) -> Space:
+    process = problem.process
+    start = process.t_max if problem.start is None else problem.start
+    low, high = (float(process.half_log_snr(t)) for t in (start, process.t_min))
+    if not np.isfinite(low) or not np.isfinite(high):
+        raise ValueError("problem must start where alpha > 0 and end where sigma > 0 for a search; give it a start")
+    return Space(method.steps, low, high, method.final, tuple(method.decisions))
+
+
+def _parts(problem: Sampling, x_T: Any, key: Any, sizes: dict[str, int], devices: Any) -> list[tuple[Any, Any, Any]]:
+    """Problem, starts and devices of the three sets."""
+    total, start = sum(sizes.values()), problem.process.t_max if problem.start is None else problem.start
+    if x_T is None:
+        check_drawable(problem.process, start)
+        std = np.float32(problem.process.sigma(start))
+        x_T = start_noise(key, np.uint32(0), (total, *problem.shape), std, problem.process.noise)
+    else:
+        x_T = settle_start(x_T, problem.shape)
+        if x_T.shape[0] != total:
+            raise ValueError(f"x_T must hold samples + validation + test = {total} starts, got {x_T.shape[0]}")
+    local = jax.local_devices() if devices is None else list(devices)
+    parts, first = [], 0
+    for size in sizes.values():
+        parts.append((part_of(problem, first, size, total), x_T[first : first + size], local))
+        first += size
+    return parts
+
+
+def _words(key: Any) -> Any:
+    return jax.random.key_data(key) if jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key) else key
+
+
+def _rank_correlation(archive: Archive) -> float | None:
+    from scipy.stats import spearmanr
+
+    found = []
+    generations, predicted, scores = (np.array(archive[i]) for i in (2, 3, 1))
+    for generation in np.unique(generations):
+        own = (generations == generation) & np.isfinite(predicted)
+        if own.sum() > 2:
+            found.append(spearmanr(predicted[own], scores[own]).statistic)
+    return float(np.nanmean(found)) if found and np.isfinite(found).any() else None
+
+
+def _signature(method: Any, key: Any, sizes: dict[str, int], space: Space, score: Any, x_T: Any) -> dict[str, str]:
+    """What must be the same for a search to go on; the budget may grow."""
+    settings = {name: getattr(method, name) for name in method.__dataclass_fields__ if name != "budget"}
+    return {
+        "method": f"{type(method).__name__} {eqx.tree_pformat(settings, width=10_000)}",
+        "key": str(np.asarray(_words(key)).tolist()),
+        "sizes": str(sizes),
+        "space": str(tuple(space)),
+        "score": type(score).__name__,
+        "x_T": "drawn" if x_T is None else digest(np.asarray(x_T))[:16],
+    }
+
+
+def _save(path: Path, archive: Archive, signature: dict[str, str]) -> None:
+    def plain(values: Any) -> list[Any]:
+        return [value if np.isfinite(value) else None for value in values]
+
+    tree = {
+        "format": _FORMAT,
+        "signature": signature,
+        "schedules": [json.loads(schedule.to_json()) for schedule in archive.schedules],
+        "scores": plain(archive.scores),
+        "generations": archive.generations,
+        "predicted": plain(archive.predicted),
+        "spent": archive.spent,
+    }
+    write_atomic(path, json.dumps(tree).encode())
+
+
+def _load(path: Path, signature: dict[str, str]) -> Archive:
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"checkpoint {path} is damaged ({error}); give another path, or resume=False") from None
+    if not isinstance(tree, dict) or tree.get("format") != _FORMAT:
+        raise ValueError(f"checkpoint {path} is not of a search; give another path, or resume=False")
+    for name, wanted in signature.items():
+        found = tree["signature"].get(name)
+        if found != wanted:
+            raise ValueError(
+                f"checkpoint {path} is of another search: its {name} is {found}, now it is {wanted}; give another path, "
+                "or resume=False to start over"
+            )
+    schedules = tuple(SolverSchedule.from_json(json.dumps(fields)) for fields in tree["schedules"])
+    scores = tuple(np.inf if value is None else value for value in tree["scores"])
+    predicted = tuple(np.nan if value is None else value for value in tree["predicted"])
+    return Archive(schedules, scores, tuple(tree["generations"]), predicted, tree["spent"])
