@@ -17,7 +17,7 @@ from ..core import check_instance
 from ._denoise import Denoiser, Row, conversion_row
 from ._plan import Plan, run_scanned
 from ._prediction import AbstractPrediction
-from ._process import AbstractProcess, namespace
+from ._process import AbstractProcess
 from ._schedule import SolverSchedule, times_of_half_log_snr
 from ._schedule_weights import Decisions, decisions_of, weights_of
 
@@ -137,70 +137,69 @@ def stack_schedules(
     times = times_of_half_log_snr(process, nodes)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         evaluations = np.array([schedule.evaluations for schedule in schedules])
-        plans = assemble(table, times, process, first, schedules[0].final == "zero", int(evaluations.max()))
+        plans = _assemble(table, times, process, first, schedules[0].final == "zero", int(evaluations.max()))
     if not np.isfinite(plans.mix).all():
         p = int(np.argmin(np.isfinite(plans.mix).all((1, 2))))
         raise ValueError(f"schedules[{p}] has no finite coefficients on this process")
     return PlanStack(plans, evaluations)
 
 
-def assemble(table: Decisions, times: Any, process: AbstractProcess, first: Any, denoises: bool, stages: int) -> Any:
-    """A `Plan` of schedules, with the leading axes of the table; NumPy or JAX arrays, and then differentiable.
+def _assemble(table: Decisions, times: Any, process: AbstractProcess, first: Any, denoises: bool, stages: int) -> Any:
+    """A `Plan` of schedules, with the leading axes of the table.
 
     **Arguments:** `table`; `times`: of the nodes; `process`; `first`: the number of the first point that is evaluated, 0
     or 1; `denoises`: evaluate at the last node too and return the data prediction there; `stages`: the largest number
     of evaluations.
     """
-    xp = namespace(times)
     alpha, sigma = process.alpha(times), process.sigma(times)
     weights = weights_of(table, alpha, sigma)
     steps, points = table.order.shape[-1], table.order.shape[-1] + denoises
     batch = table.order.shape[:-1]
     width = 1 + stages
-    stage_of = xp.arange(points) - xp.asarray(first)[..., None]
-    data = (stage_of[..., None] + 1 == xp.arange(width)) * (stage_of[..., None] >= 0) * xp.ones((*batch, 1, 1))
-    x = xp.broadcast_to(xp.eye(width)[0], (*batch, width))
+    stage_of = np.arange(points) - first[..., None]
+    data = (stage_of[..., None] + 1 == np.arange(width)) * (stage_of[..., None] >= 0) * np.ones((*batch, 1, 1))
+    x = np.broadcast_to(np.eye(width)[0], (*batch, width))
     evaluated, states, noises = [x], [x], []
     for i in range(steps):
         noises.append((evaluated[i] - alpha[..., i, None] * data[..., i, :]) / sigma[..., i, None])
-        here = (xp.arange(i + 1) == table.start[..., i, None]) * 1.0
-        carried = weights.decay[..., i, None] * _combine(here, xp.stack(states, axis=-2))
+        here = (np.arange(i + 1) == table.start[..., i, None]) * 1.0
+        carried = weights.decay[..., i, None] * _combine(here, np.stack(states, axis=-2))
 
         def stepped(row: Any, i: int = i, carried: Any = carried) -> Any:
             known = len(noises)
             wants_data = table.data[..., i, None, None]
-            values = xp.where(wants_data, data[..., :known, :], xp.stack(noises, axis=-2))
+            values = np.where(wants_data, data[..., :known, :], np.stack(noises, axis=-2))
             return carried + _combine(row[..., :known], values)
 
         new = stepped(weights.predict[..., i, :])
-        new = xp.where(table.real[..., i, None], new, states[i])
+        new = np.where(table.real[..., i, None], new, states[i])
         evaluated.append(new)
         if i + 1 < steps:
             # The corrector sees the prediction at the new point, which the next pass appends again for all.
             noises.append((new - alpha[..., i + 1, None] * data[..., i + 1, :]) / sigma[..., i + 1, None])
             corrected = stepped(weights.correct[..., i, :])
             noises.pop()
-            new = xp.where((table.corrector[..., i] > 0)[..., None], corrected, new)
+            new = np.where((table.corrector[..., i] > 0)[..., None], corrected, new)
         states.append(new)
-    rows = xp.stack(evaluated, axis=-2)[..., :points, :]
-    at = xp.clip(xp.arange(stages) + xp.asarray(first)[..., None], 0, points - 1)
-    mix = xp.take_along_axis(rows, xp.broadcast_to(at[..., None], (*batch, stages, 1)), axis=-2)
+    rows = np.stack(evaluated, axis=-2)[..., :points, :]
+    at = np.clip(np.arange(stages) + first[..., None], 0, points - 1)
+    mix = np.take_along_axis(rows, np.broadcast_to(at[..., None], (*batch, stages, 1)), axis=-2)
     last = states[-1]
     if denoises:
         # Filled-up schedules end earlier: their last real node.
         end = table.real.sum(-1)
-        last = xp.take_along_axis(data, xp.broadcast_to(end[..., None, None], (*batch, 1, 1)), axis=-2)[..., 0, :]
-    at = xp.broadcast_to(at, (*batch, stages))
-    times_at, alphas, sigmas = (xp.take_along_axis(values, at, axis=-1) for values in (times, alpha, sigma))
+        last = np.take_along_axis(data, np.broadcast_to(end[..., None, None], (*batch, 1, 1)), axis=-2)[..., 0, :]
+    at = np.broadcast_to(at, (*batch, stages))
+    times_at, alphas, sigmas = (np.take_along_axis(values, at, axis=-1) for values in (times, alpha, sigma))
     everywhere = (*batch, stages)
     return _unchecked(
         times=times_at,
         model_times=process.model_time(times_at),
         alphas=alphas,
         sigmas=sigmas,
-        orders=xp.take_along_axis(table.order, xp.clip(at, 0, steps - 1), axis=-1),
+        orders=np.take_along_axis(table.order, np.clip(at, 0, steps - 1), axis=-1),
         predicts_data=np.ones(everywhere, bool),
-        mix=xp.concatenate([mix, last[..., None, :]], axis=-2),
+        mix=np.concatenate([mix, last[..., None, :]], axis=-2),
         draw=np.zeros((*batch, stages + 1)),
         state_slot=np.full(everywhere, width, np.int32),
         output_slot=np.broadcast_to(np.arange(1, width, dtype=np.int32), everywhere),

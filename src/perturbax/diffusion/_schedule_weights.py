@@ -11,8 +11,7 @@ The derivatives are estimated from points `q_1 ... q_m`: `F^(k) = sum_j a_j (F_{
 `sum_j a_j (lambda_{q_j} - lambda_s)^i / i! = [i = k]`. The first one is multiplied by its relaxation. A corrector is the
 same step of order `n + 1` with the new point among the active ones.
 
-Source: Liu et al. 2023, section 3; relaxations as in the released code. Written with NumPy on the host and, for
-gradients, with JAX: the arrays decide.
+Source: Liu et al. 2023, section 3; relaxations as in the released code.
 """
 
 import math
@@ -21,7 +20,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._process import namespace
 from ._schedule import CORRECTORS, MAX_ORDER, RELAXATIONS, SolverSchedule, nearest_points
 
 # Under this |z| the phi functions are summed; above it the recursion loses at most a digit per order.
@@ -93,50 +91,47 @@ def phi_functions(z: Any, count: int) -> list[Any]:
     >>> [round(float(phi), 6) for phi in phi_functions(np.float64(1.0), 3)]
     [1.718282, 0.718282, 0.218282]
     """
-    xp = namespace(z)
     small = abs(z) < _SERIES_BELOW
-    near, far = xp.where(small, z, 0.0), xp.where(small, 1.0, z)
-    found, last = [], xp.exp(far)
+    near, far = np.where(small, z, 0.0), np.where(small, 1.0, z)
+    found, last = [], np.exp(far)
     for k in range(1, count + 1):
-        last = xp.expm1(far) / far if k == 1 else (last - 1.0 / math.factorial(k - 1)) / far
+        last = np.expm1(far) / far if k == 1 else (last - 1.0 / math.factorial(k - 1)) / far
         series = 0.0 * near
         for j in range(_SERIES_TERMS, -1, -1):
             series = series * near + 1.0 / math.factorial(j + k)
-        found.append(xp.where(small, series, last))
+        found.append(np.where(small, series, last))
     return found
 
 
 def relaxation_factor(kind: Any, coefficient: Any, h: Any, z: Any) -> Any:
     """The factor of the first derivative: the kind's own times `1 + c h`."""
-    xp = namespace(h)
     phi_1, phi_2 = phi_functions(z, 2)
-    half = 0.5 * xp.expm1(z)
-    factors = (xp.ones_like(z), 0.5 / phi_2, 0.5 * phi_1 / phi_2, 1.0 + half, 1.0 - half)
-    named = sum(xp.where(kind == i, factor, 0.0) for i, factor in enumerate(factors))
+    half = 0.5 * np.expm1(z)
+    factors = (np.ones_like(z), 0.5 / phi_2, 0.5 * phi_1 / phi_2, 1.0 + half, 1.0 - half)
+    named = sum(np.where(kind == i, factor, 0.0) for i, factor in enumerate(factors))
     return named * (1.0 + coefficient * h)
 
 
 def weights_of(table: Decisions, alpha: Any, sigma: Any) -> Weights:
     """The weights of all steps; `alpha` and `sigma` at the nodes, shape `(..., steps + 1)`."""
-    xp = namespace(table.half_log_snr, alpha)
     steps = table.order.shape[-1]
     lam = table.half_log_snr
-    at_start = [xp.take_along_axis(values, table.start, axis=-1) for values in (lam, alpha, sigma)]
+    at_start = [np.take_along_axis(values, table.start, axis=-1) for values in (lam, alpha, sigma)]
     h = lam[..., 1:] - at_start[0]
-    z = xp.where(table.data, -h, h)
-    decay = xp.where(table.data, sigma[..., 1:] / at_start[2], alpha[..., 1:] / at_start[1])
-    scale = h * xp.where(table.data, alpha[..., 1:], -sigma[..., 1:])
+    z = np.where(table.data, -h, h)
+    decay = np.where(table.data, sigma[..., 1:] / at_start[2], alpha[..., 1:] / at_start[1])
+    scale = h * np.where(table.data, alpha[..., 1:], -sigma[..., 1:])
     phis = phi_functions(z, MAX_ORDER + 1)
-    new = xp.broadcast_to(xp.arange(1, steps + 1), table.order.shape)[..., None]
+    new = np.broadcast_to(np.arange(1, steps + 1), table.order.shape)[..., None]
 
     def combined(order: Any, active: Any, nearest: Any, factor: Any) -> Any:
-        points = xp.arange(steps + 1)
+        points = np.arange(steps + 1)
         total = (scale * phis[0])[..., None] * (points == table.start[..., None])
         first, second = (_derivatives(lam, at_start[0], h, where) for where in (active, nearest))
         for k in range(1, active.shape[-1] + 1):
             where, a = (active, first[..., 0]) if k == 1 else (nearest, second[..., k - 1])
-            size = xp.where(order > k, scale * phis[k] * (factor if k == 1 else 1.0), 0.0)
-            a = size[..., None] * xp.where(where >= 0, a, 0.0)
+            size = np.where(order > k, scale * phis[k] * (factor if k == 1 else 1.0), 0.0)
+            a = size[..., None] * np.where(where >= 0, a, 0.0)
             spread = (where[..., None] == points) * 1.0 - (points == table.start[..., None])[..., None, :]
             total = total + (a[..., None] * spread).sum(-2)
         return total
@@ -145,8 +140,8 @@ def weights_of(table: Decisions, alpha: Any, sigma: Any) -> Weights:
     # UniPC's relaxations act wherever one point is active, so on the corrector of a step of order 1; a searched factor
     # belongs to the predictor.
     kind_only = relaxation_factor(table.relaxation, 0.0, h, z)
-    correct_factor = xp.where(table.order == 1, kind_only, 1.0)
-    with_new = [xp.concatenate([where, new], axis=-1) for where in (table.active, table.nearest)]
+    correct_factor = np.where(table.order == 1, kind_only, 1.0)
+    with_new = [np.concatenate([where, new], axis=-1) for where in (table.active, table.nearest)]
     return Weights(
         decay,
         combined(table.order, table.active, table.nearest, factor),
@@ -159,19 +154,18 @@ def _derivatives(lam: Any, at_start: Any, h: Any, where: Any) -> Any:
 
     The system of the points that are there is solved in units of `h`; a missing one is a row and column of the identity.
     """
-    xp = namespace(lam)
     size = where.shape[-1]
     there = where >= 0
-    flat = xp.where(there, where, 0).reshape(*where.shape[:-2], -1)
-    distance = xp.take_along_axis(lam, flat, axis=-1).reshape(where.shape) - at_start[..., None]
-    d = xp.where(there, distance / h[..., None], 1.0)
-    powers = xp.stack([d**i / math.factorial(i) for i in range(1, size + 1)], axis=-2)
+    flat = np.where(there, where, 0).reshape(*where.shape[:-2], -1)
+    distance = np.take_along_axis(lam, flat, axis=-1).reshape(where.shape) - at_start[..., None]
+    d = np.where(there, distance / h[..., None], 1.0)
+    powers = np.stack([d**i / math.factorial(i) for i in range(1, size + 1)], axis=-2)
     # Missing points fill the last places; with the new point of a corrector behind them, move them there.
-    order = xp.argsort(~there, axis=-1, stable=True)
-    powers = xp.take_along_axis(powers, order[..., None, :], axis=-1)
+    order = np.argsort(~there, axis=-1, stable=True)
+    powers = np.take_along_axis(powers, order[..., None, :], axis=-1)
     count = there.sum(-1)[..., None, None]
-    rows, columns = xp.arange(size)[:, None], xp.arange(size)
-    system = xp.where((rows < count) & (columns < count), powers, xp.eye(size))
-    inverse = xp.linalg.inv(system)
-    back = xp.argsort(order, axis=-1)
-    return xp.take_along_axis(inverse, back[..., None], axis=-2)
+    rows, columns = np.arange(size)[:, None], np.arange(size)
+    system = np.where((rows < count) & (columns < count), powers, np.eye(size))
+    inverse = np.linalg.inv(system)
+    back = np.argsort(order, axis=-1)
+    return np.take_along_axis(inverse, back[..., None], axis=-2)

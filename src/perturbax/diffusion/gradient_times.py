@@ -18,19 +18,20 @@ import optax
 
 from ..core import Paper, check_instance, check_integer, check_number
 from . import _papers
-from ._denoise import conversion_row
 from ._evolution import Space
 from ._plan import run_scanned
-from ._population import assemble
+from ._population import stack_schedules
 from ._sample import settle_denoiser
 from ._schedule import SolverSchedule
-from ._schedule_weights import decisions_of
 from ._scores import TrajectoryError
 from ._search import AbstractSearch, Archive, Objective, Proposal
 from ._search_runner import through
 
 # A reverse sweep costs about twice the forward one, which it needs too.
 _COST_OF_GRADIENT = 3
+# Coefficients are some hundredths where the logarithms of the gaps are of order 1.
+_COEFFICIENT_RATE = 0.1
+_STEP = 1e-5
 
 
 class GradientTimes(AbstractSearch):
@@ -102,71 +103,62 @@ class GradientTimes(AbstractSearch):
         ranked = [i for i in ranked if "implicit" not in archive.schedules[i].correctors]
         return archive.schedules[ranked[generation - 1]] if generation <= len(ranked) else None
 
-    def _descended(self, schedule: SolverSchedule, objective: Objective, updates: int) -> SolverSchedule:
-        runner = objective.runner
-        problem, x = runner.problem, runner.x_T
-        denoiser, condition = settle_denoiser(problem, x, foreign=False)
-        table = jax.tree.map(lambda column: jnp.asarray(column[0]), decisions_of([schedule]))
-        gaps = np.diff(schedule.half_log_snr)
-        theta = (
-            jnp.asarray(np.log(gaps / gaps.sum()), jnp.float32),
-            jnp.asarray(schedule.coefficients, jnp.float32),
-        )
-        free = ("time" in self.decisions, "relaxation" in self.decisions)
-        descent = _Descent(problem.process, problem.prediction, through(problem), schedule.analytic_first_step,
-                           schedule.final, schedule.evaluations, objective.score, updates, self.learning_rate, free)  # fmt: skip
-        ends = jnp.asarray([schedule.half_log_snr[0], schedule.half_log_snr[-1]])
-        logits, coefficients = descent(theta, table, ends, denoiser, condition, x, jnp.asarray(objective.reference))
-        shares = np.asarray(jax.nn.softmax(logits), np.float64)
-        inner = schedule.half_log_snr[0] + (schedule.half_log_snr[-1] - schedule.half_log_snr[0]) * np.cumsum(shares)
-        nodes = (schedule.half_log_snr[0], *inner[:-1].tolist(), schedule.half_log_snr[-1])
-        fields = {name: getattr(schedule, name) for name in schedule.__dataclass_fields__}
-        fields |= {"half_log_snr": nodes, "coefficients": np.asarray(coefficients, np.float64).tolist()}
-        return SolverSchedule(**fields)
-
-
-class _Descent(eqx.Module):
-    """The compiled descent; everything here but the learning rate belongs to the program."""
-
-    process: Any
-    prediction: Any
-    through: tuple[str, ...] = eqx.field(static=True)
-    skips_first: bool = eqx.field(static=True)
-    final: str = eqx.field(static=True)
-    stages: int = eqx.field(static=True)
-    score: TrajectoryError
-    updates: int = eqx.field(static=True)
-    learning_rate: float = eqx.field(static=True)
-    free: tuple[bool, bool] = eqx.field(static=True)
-
-    @eqx.filter_jit
-    def __call__(self, theta: Any, table: Any, ends: Any, denoiser: Any, condition: Any, x: Any, reference: Any) -> Any:
-        def loss(theta: Any) -> Any:
-            logits, coefficients = theta
-            inner = ends[0] + (ends[1] - ends[0]) * jnp.cumsum(jax.nn.softmax(logits))[:-1]
-            nodes = jnp.concatenate([ends[:1], inner, ends[1:]])
-            process = self.process
-            times = process.time_of_half_log_snr(nodes)
-            moved = table._replace(half_log_snr=nodes, coefficient=coefficients)
-            first = np.int32(self.skips_first)
-            plan = assemble(moved, times, process, first, self.final == "zero", self.stages)
-            rows = conversion_row(
-                self.prediction, plan.times, plan.model_times, plan.alphas, plan.sigmas, plan.predicts_data
-            )
-            return self.score.loss(run_scanned(plan, denoiser, rows, x, None, condition).x, reference)
-
-        scale = (1.0 * self.free[0], 0.1 * self.free[1])
+    def _descended(self, start: SolverSchedule, objective: Objective, updates: int) -> SolverSchedule:
+        gaps, steps = np.diff(start.half_log_snr), start.steps
+        theta = np.concatenate([np.log(gaps / gaps.sum()), start.coefficients])
+        free = [1.0 * ("time" in self.decisions), _COEFFICIENT_RATE * ("relaxation" in self.decisions)]
+        rates = np.repeat(free, steps)
         optimizer = optax.adam(optax.cosine_decay_schedule(self.learning_rate, self.updates))
-
-        def update(carry: Any, _: Any) -> Any:
-            theta, state, best, best_loss = carry
-            value, gradient = jax.value_and_grad(loss)(theta)
-            better = value < best_loss
-            best = jax.tree.map(lambda a, b: jnp.where(better, a, b), theta, best)
+        state, best = optimizer.init(theta), (np.inf, theta)
+        for _ in range(updates):
+            loss, gradient = _loss_and_gradient(start, theta, objective)
+            if loss < best[0]:
+                best = (loss, theta)
             changes, state = optimizer.update(gradient, state)
-            moved = jax.tree.map(lambda t, c, s: t + s * c, theta, changes, scale)
-            return (moved, state, best, jnp.minimum(value, best_loss)), None
+            theta = theta + rates * np.asarray(changes, np.float64)
+        return _moved(start, best[1])
 
-        begin = (theta, optimizer.init(theta), theta, jnp.inf)
-        (_, _, best, _), _ = jax.lax.scan(update, begin, None, length=self.updates)
-        return best
+
+def _moved(start: SolverSchedule, theta: np.ndarray) -> SolverSchedule:
+    """The schedule of parameters `(g, c)`; the ends stay."""
+    logits, coefficients = np.split(theta, 2)
+    shares = np.exp(logits - logits.max())
+    first, *_, last = start.half_log_snr
+    inner = first + (last - first) * np.cumsum(shares / shares.sum())[:-1]
+    fields = {name: getattr(start, name) for name in start.__dataclass_fields__}
+    return SolverSchedule(**fields | {"half_log_snr": (first, *inner, last), "coefficients": tuple(coefficients)})
+
+
+def _loss_and_gradient(start: SolverSchedule, theta: np.ndarray, objective: Objective) -> tuple[float, np.ndarray]:
+    """The chain rule through the plan: JAX differentiates the loss by the plan's numbers, and these are differentiated
+    by the parameters with central differences in float64, which takes a millisecond and compiles nothing."""
+    runner, count = objective.runner, theta.size
+    around = np.concatenate([theta[None], theta + _STEP * np.eye(count), theta - _STEP * np.eye(count)])
+    stack = stack_schedules([_moved(start, one) for one in around], runner.problem.process)
+    numbers = stack.plans.mix, stack.rows(runner.problem.prediction, through(runner.problem))
+    plan, (mix, rows) = (
+        jax.tree.map(lambda leaf: leaf[0] if isinstance(leaf, np.ndarray) else leaf, tree)
+        for tree in (stack.plans, numbers)
+    )
+    denoiser, condition = settle_denoiser(runner.problem, runner.x_T, foreign=False)
+    cast = jax.tree.map(lambda leaf: jnp.asarray(leaf, runner.x_T.dtype), (mix, rows))
+    loss, by_numbers = _differentiated(
+        cast, plan, objective.score, denoiser, condition, runner.x_T, jnp.asarray(objective.reference)
+    )
+    gradient = np.zeros(count)
+    for leaf, slope in zip(jax.tree.leaves(numbers), jax.tree.leaves(by_numbers), strict=True):
+        change = (leaf[1 : 1 + count] - leaf[1 + count :]) / (2.0 * _STEP)
+        gradient += (change * np.asarray(slope, np.float64)).reshape(count, -1).sum(1)
+    return float(loss), gradient
+
+
+@eqx.filter_jit
+def _differentiated(
+    numbers: Any, plan: Any, score: Any, denoiser: Any, condition: Any, x: Any, reference: Any
+) -> tuple[Any, Any]:
+    def loss(numbers: Any) -> Any:
+        mix, rows = numbers
+        moved = eqx.tree_at(lambda p: p.mix, plan, mix)
+        return score.loss(run_scanned(moved, denoiser, rows, x, None, condition).x, reference)
+
+    return jax.value_and_grad(loss)(numbers)

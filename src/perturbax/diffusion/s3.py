@@ -29,7 +29,7 @@ class S3(AbstractSearch):
 
     - `steps`: network evaluations of the schedules.
     - `budget`: how many candidates may be scored, the known solvers and the validation of the best ones included.
-    - `top_k`: candidates that are scored in a round.
+    - `top_k`: candidates that are scored in a round. Few, so that the predictor soon learns where it was wrong.
     - `population`: of the evolution on the ranking; `generations`: how long it runs.
     - `parents`: real parents are drawn from so many best.
     - `rate`: probability of each mutation.
@@ -44,14 +44,14 @@ class S3(AbstractSearch):
     Source: Liu et al. 2024, section 4, algorithm 2; evolution with the numbers of the released configuration.
 
     >>> S3(steps=5).top_k
-    20
+    8
     """
 
     steps: int = 5
     budget: int = 300
-    top_k: int = 20
+    top_k: int = 8
     population: int = 50
-    generations: int = 4
+    generations: int = 1
     parents: int = 15
     rate: float = 0.3
     predictor: AbstractPredictor = RecurrentPredictor()
