@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 
 from perturbax import core, diffusion
-from perturbax.diffusion import USF, SolverSchedule, run_stack, stack_plans, stack_schedules
+from perturbax.diffusion import USF, SolverSchedule, known_schedules, run_stack, stack_plans, stack_schedules
 from perturbax.diffusion._denoise import Denoiser
 from perturbax.diffusion._evolution import DECISIONS, Space, random_schedule
-from perturbax.diffusion._presets import presets
 
 from .test_compilation import compilations
 
@@ -40,7 +39,7 @@ def one_by_one(gaussian, methods):
 
 @pytest.mark.parametrize("final", ["eps", "zero"])
 def test_compiled_together_is_compiled_alone(gaussian, final):
-    schedules = [*list(presets(5, PROCESS, final).values())[::7], *random_ones(8, final)]
+    schedules = [*list(known_schedules(5, PROCESS, final).values())[::7], *random_ones(8, final)]
     # Shorter ones are filled up.
     schedules += [*random_ones(2, final, 3), SolverSchedule(np.linspace(LOW, HIGH, 7), [1, 2, 3, 4, 4, 4], final=final)]
     stack = stack_schedules(schedules, PROCESS)

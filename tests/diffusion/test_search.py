@@ -11,9 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perturbax import diffusion
-from perturbax.diffusion import S3, USF, DensePredictor, Evolution, GradientTimes, RandomSearch, SolverSchedule
+from perturbax.diffusion import (
+    S3,
+    USF,
+    DensePredictor,
+    Evolution,
+    GradientTimes,
+    RandomSearch,
+    SolverSchedule,
+    known_schedules,
+)
 from perturbax.diffusion._evolution import DECISIONS, Space, child, random_schedule
-from perturbax.diffusion._presets import presets
 from perturbax.diffusion._schedule import MIN_GAP
 from perturbax.diffusion._search import FINALISTS, Archive
 
@@ -21,7 +29,7 @@ PROCESS = diffusion.VPLinear()
 LOW, HIGH = (float(PROCESS.half_log_snr(t)) for t in (PROCESS.t_max, PROCESS.t_min))
 KEY = jax.random.key(0)
 MEANS, SHARP = np.array([-1.0, 1.0], np.float32), 0.04
-KNOWN = len(presets(3, PROCESS, "eps"))
+KNOWN = len(known_schedules(3, PROCESS, "eps"))
 
 
 def predict(x, t):
@@ -193,7 +201,7 @@ def test_conditions_are_cut_like_the_starts():
 
 
 def test_descent_improves_on_its_start_and_keeps_the_ends():
-    initial = presets(3, PROCESS, "eps")["2M++ midpoint, LogSNR"]
+    initial = known_schedules(3, PROCESS, "eps")["2M++ midpoint, LogSNR"]
     found = find(GradientTimes(steps=3, budget=KNOWN + FINALISTS + 61, initial=initial, learning_rate=0.1))
     start, polished = found.scores[found.schedules.index(initial)], found.scores[-1]
     assert polished < 0.8 * start
@@ -209,7 +217,7 @@ def test_the_gradient_through_the_plan_is_the_slope_of_the_loss():
     x = jnp.asarray(np.random.default_rng(0).normal(size=(16, 2)), jnp.float32)
     runner, score = Runner(PROBLEM, x), diffusion.TrajectoryError(steps=30)
     objective = Objective(runner, score, score.reference(runner.sampled, "eps"))
-    start = presets(4, PROCESS, "eps")["3M++, LogSNR"]
+    start = known_schedules(4, PROCESS, "eps")["3M++, LogSNR"]
     theta = np.concatenate([np.log(np.diff(start.half_log_snr)), np.full(4, 0.05)])
     _, gradient = _loss_and_gradient(start, theta, objective)
 
@@ -226,7 +234,7 @@ def test_the_gradient_through_the_plan_is_the_slope_of_the_loss():
 def test_children_are_valid_and_spend_the_budget(seed, evaluations, final, rate):
     evaluations += final == "zero"
     space, rng = Space(evaluations, LOW, HIGH, final, DECISIONS), np.random.default_rng(seed)
-    parents = [random_schedule(space, rng), *list(presets(evaluations, PROCESS, final).values())[::9]]
+    parents = [random_schedule(space, rng), *list(known_schedules(evaluations, PROCESS, final).values())[::9]]
     for _ in range(5):
         parents.append(child(parents, space, rng, rate))
         nodes = np.array(parents[-1].half_log_snr)
@@ -238,7 +246,7 @@ def test_children_are_valid_and_spend_the_budget(seed, evaluations, final, rate)
 @pytest.mark.parametrize("kept", DECISIONS)
 def test_only_the_named_decisions_are_varied(kept):
     space, rng = Space(5, LOW, HIGH, "eps", (kept,)), np.random.default_rng(0)
-    parent = presets(5, PROCESS, "eps")["UniPC-3, LogSNR"]
+    parent = known_schedules(5, PROCESS, "eps")["UniPC-3, LogSNR"]
     fields = {
         "time": {"half_log_snr"}, "order": {"orders", "active_points"}, "prediction": {"predictions"},
         "estimate": {"active_points"}, "relaxation": {"relaxations", "coefficients"}, "corrector": {"correctors"},
@@ -265,7 +273,7 @@ def test_a_predictor_learns_an_order(predictor):
 
 def test_wall_time_stops_a_search():
     found = find(RandomSearch(steps=2, budget=10_000), seconds=0.0)
-    assert len(found.scores) == len(presets(2, PROCESS, "eps"))
+    assert len(found.scores) == len(known_schedules(2, PROCESS, "eps"))
 
 
 def test_an_archive_gives_its_best():

@@ -93,6 +93,7 @@ from ._prediction import (
 )
 from ._preference import AlignmentProblem as AlignmentProblem
 from ._preference import PreferencePairs as PreferencePairs
+from ._presets import known_schedules as known_schedules
 from ._presets import solver_schedule as solver_schedule
 from ._process import (
     EDM as EDM,
@@ -138,6 +139,7 @@ from ._scores import Frechet as Frechet
 from ._scores import TrajectoryError as TrajectoryError
 from ._search import AbstractSearch as AbstractSearch
 from ._search import SearchResult as SearchResult
+from ._search import score_schedules as score_schedules
 from ._search import search as search
 from ._stability import Stability as Stability
 from ._stability import stability as stability
@@ -309,6 +311,7 @@ __all__ = [
     "fit",
     "ideal_denoiser",
     "invert",
+    "known_schedules",
     "load_adapter",
     "load_denoiser",
     "losses",
@@ -319,6 +322,7 @@ __all__ = [
     "sample_latent",
     "save_adapter",
     "save_denoiser",
+    "score_schedules",
     "search",
     "solver_schedule",
     "stability",

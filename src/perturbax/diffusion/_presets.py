@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import check_instance
+from ..core import check_instance, check_integer
 from ._grid import AbstractGrid, Karras, LogSNR, TimePower, TimeUniform
 from ._method import AbstractPlanned
 from ._process import AbstractProcess
@@ -90,22 +90,34 @@ def _singlestep(method: AbstractExponential, orders: list[int]) -> list[dict[str
     return steps
 
 
-GRIDS: tuple[type[AbstractGrid], ...] = (LogSNR, TimeUniform, TimePower, Karras)
+_GRIDS: tuple[type[AbstractGrid], ...] = (LogSNR, TimeUniform, TimePower, Karras)
 
 
-def presets(
-    evaluations: int, process: AbstractProcess, final: Any, start: float | None = None
+def known_schedules(
+    steps: int, process: AbstractProcess, final: Any = "eps", start: float | None = None
 ) -> dict[str, SolverSchedule]:
-    """All known solvers on all grids with this many evaluations, by name; those that do not fit are left out."""
+    """All known solvers on all grids as schedules, by name; those that cannot spend exactly `steps` are left out.
+
+    **Arguments:** `steps`: network evaluations; `process`; `final`: `"eps"` or `"zero"`; `start`: where sampling starts.
+
+    **Returns:** a dictionary such as `{"UniPC-2, LogSNR": ...}`.
+
+    **Raises:** `ValueError` when `steps` is too small.
+
+    >>> from perturbax.diffusion import VPLinear
+    >>> len(known_schedules(5, VPLinear()))
+    52
+    """
+    check_integer("steps", steps, minimum=1 + (final == "zero"))
     found = {}
-    for where in GRIDS:
+    for where in _GRIDS:
         grid = where(final=final)
-        for name, method in _solvers(evaluations, grid):
+        for name, method in _solvers(steps, grid):
             try:
                 schedule = solver_schedule(method(), process, start)
             except ValueError:  # a solver whose order needs more evaluations, or a grid that needs alpha > 0
                 continue
-            if schedule.evaluations == evaluations:
+            if schedule.evaluations == steps:
                 found[f"{name}, {where.__name__}"] = schedule
     return found
 

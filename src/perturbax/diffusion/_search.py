@@ -9,7 +9,7 @@ import abc
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -23,7 +23,7 @@ from ..core import progress as progress_bar
 from ._door import check_drawable, settle_start
 from ._evolution import DECISIONS, Space
 from ._noise import start_noise
-from ._presets import presets
+from ._presets import known_schedules
 from ._sample import Sampling
 from ._schedule import FINALS, SolverSchedule
 from ._scores import AbstractScore, Metric, TrajectoryError
@@ -174,16 +174,13 @@ def search(
     check_instance("problem", problem, Sampling, "a diffusion.Sampling problem")
     check_instance("method", method, AbstractSearch, "a search method such as S3()")
     check_key("key", key)
-    if not isinstance(score, AbstractScore):
-        if isinstance(score, type) or not callable(score):
-            raise TypeError(f"score must be a function of the samples or TrajectoryError(), got {score!r}")
-        score = Metric(score)
+    score = _settle_score(score)
     sizes = {"samples": samples, "validation": validation, "test": test}
     sizes = {name: check_integer(name, size, minimum=2) for name, size in sizes.items()}
     repeats = check_integer("repeats", repeats, minimum=1)
     limit = np.inf if seconds is None else check_number("seconds", seconds, minimum=0.0)
-    known = presets(method.steps, problem.process, method.final, problem.start)
-    space = _space(problem, method)
+    known = known_schedules(method.steps, problem.process, method.final, problem.start)
+    space = space_of(problem, method)
     left = method.budget - len(known) - FINALISTS
     if left < 1:
         raise ValueError(
@@ -252,6 +249,56 @@ def search(
     )
 
 
+def score_schedules(
+    problem: Sampling,
+    schedules: Sequence[SolverSchedule],
+    *,
+    key: Any = None,
+    score: AbstractScore | Callable = _TRAJECTORY_ERROR,
+    samples: int = 96,
+    x_T: Any = None,
+    repeats: int = 1,
+    devices: Any = None,
+) -> Float[np.ndarray, " schedules"]:
+    """Score many schedules from the same starts, in one program for a JAX model.
+
+    **Arguments:** `schedules`: all with the same `final`; the others as for `search`, with one set of noise, which is
+    the search's own when `key` and `samples` are.
+
+    **Returns:** a score for each schedule, infinite where it is NaN.
+
+    **Raises:** `ValueError` or `TypeError` for arguments that do not fit.
+
+    >>> from perturbax import diffusion
+    >>> problem = diffusion.Sampling(lambda x, t: 0.5 * x, diffusion.VPLinear(), shape=(2,))
+    >>> known = diffusion.known_schedules(4, problem.process)
+    >>> scores = score_schedules(problem, list(known.values()), key=jax.random.key(0), samples=16)
+    >>> list(known)[int(scores.argmin())]
+    'UniPC-3, LogSNR'
+    """
+    check_instance("problem", problem, Sampling, "a diffusion.Sampling problem")
+    if not schedules:
+        raise ValueError("schedules must hold at least one schedule, got none")
+    for i, schedule in enumerate(schedules):
+        check_instance(f"schedules[{i}]", schedule, SolverSchedule, "a diffusion.SolverSchedule")
+        if schedule.final != schedules[0].final:
+            raise ValueError(f"schedules must all have the same final, got {schedule.final!r} at {i}")
+    if x_T is None:
+        check_key("key", key)
+    sizes = {"samples": check_integer("samples", samples, minimum=2)}
+    repeats = check_integer("repeats", repeats, minimum=1)
+    (part,) = _parts(problem, x_T, key, sizes, devices)
+    return np.array(_Set(*part, _settle_score(score), repeats, schedules[0].final).scores(list(schedules)))
+
+
+def _settle_score(score: Any) -> AbstractScore:
+    if isinstance(score, AbstractScore):
+        return score
+    if isinstance(score, type) or not callable(score):
+        raise TypeError(f"score must be a function of the samples or TrajectoryError(), got {score!r}")
+    return Metric(score)
+
+
 class _Set:
     """A set of noise, and the scores of schedules on it."""
 
@@ -271,7 +318,11 @@ class _Set:
         return np.inf if np.isnan(mean) else mean
 
 
-def _space(problem: Sampling, method: AbstractSearch) -> Space:
+def space_of(problem: Sampling, method: AbstractSearch) -> Space:
+    """What a method may vary on a problem.
+
+    **Raises:** `ValueError` when the ends have no finite half log-SNR.
+    """
     process = problem.process
     start = process.t_max if problem.start is None else problem.start
     low, high = (float(process.half_log_snr(t)) for t in (start, process.t_min))
@@ -290,7 +341,7 @@ def _parts(problem: Sampling, x_T: Any, key: Any, sizes: dict[str, int], devices
     else:
         x_T = settle_start(x_T, problem.shape)
         if x_T.shape[0] != total:
-            raise ValueError(f"x_T must hold samples + validation + test = {total} starts, got {x_T.shape[0]}")
+            raise ValueError(f"x_T must hold {' + '.join(sizes)} = {total} starts, got {x_T.shape[0]}")
     local = jax.local_devices() if devices is None else list(devices)
     parts, first = [], 0
     for size in sizes.values():

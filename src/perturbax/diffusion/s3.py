@@ -15,9 +15,10 @@ import numpy as np
 from ..core import Paper, check_instance, check_integer, check_number
 from . import _papers
 from ._evolution import DECISIONS, Space, child
+from ._sample import Sampling
 from ._schedule import SolverSchedule
-from ._schedule_predictor import AbstractPredictor, RecurrentPredictor
-from ._search import FINALISTS, AbstractSearch, Archive, Objective, Proposal
+from ._schedule_predictor import AbstractPredictor, Ranking, RecurrentPredictor
+from ._search import FINALISTS, AbstractSearch, Archive, Objective, Proposal, SearchResult, space_of
 
 
 class S3(AbstractSearch):
@@ -69,10 +70,7 @@ class S3(AbstractSearch):
     def propose(
         self, archive: Archive, space: Space, generation: int, rng: np.random.Generator, objective: Objective, left: int
     ) -> Proposal:
-        seed = int(rng.integers(2**31))
-        ranking = self.predictor.fitted(
-            archive.schedules, archive.scores, space, archive.spent + left + FINALISTS, seed
-        )
+        ranking = self._ranking(archive, space, archive.spent + left + FINALISTS, rng)
         known = set(archive.schedules)
         elite = archive.best(self.parents)
         parents, best = elite, dict[SolverSchedule, float]()
@@ -85,3 +83,24 @@ class S3(AbstractSearch):
             parents = elite + list(best)[: self.parents]
         chosen = list(best.items())[: min(self.top_k, left)]
         return Proposal([schedule for schedule, _ in chosen], [said for _, said in chosen])
+
+    def ranking(self, found: SearchResult, problem: Sampling, *, seed: int = 0) -> Ranking:
+        """The predictor trained on everything that a search has scored, to rank other schedules of the same problem.
+
+        **Arguments:** `found`: what the search returned; `problem`: what it was for; `seed`: of the training.
+
+        **Returns:** a function from schedules to numbers, smaller being better.
+        """
+        archive = Archive(found.schedules, tuple(found.scores.tolist()))
+        rng = np.random.default_rng(seed)
+        return self._ranking(archive, space_of(problem, self), max(self.budget, len(found.scores)), rng)
+
+    def children(self, found: SearchResult, problem: Sampling, count: int, *, seed: int = 0) -> list[SolverSchedule]:
+        """Mutated schedules of the best that a search has found."""
+        parents = Archive(found.schedules, tuple(found.scores.tolist())).best(self.parents)
+        space, rng = space_of(problem, self), np.random.default_rng(seed)
+        return [child(parents, space, rng, self.rate) for _ in range(count)]
+
+    def _ranking(self, archive: Archive, space: Space, capacity: int, rng: np.random.Generator) -> Ranking:
+        seed = int(rng.integers(2**31))
+        return self.predictor.fitted(archive.schedules, archive.scores, space, capacity, seed)
