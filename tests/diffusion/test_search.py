@@ -51,14 +51,14 @@ def find(method, problem=PROBLEM, **options):
 
 @functools.cache
 def evolved():
-    return find(Evolution(steps=3, budget=KNOWN + FINALISTS + 40))
+    return find(Evolution(steps=3, budget=KNOWN + FINALISTS + 120), samples=64, validation=64, test=128)
 
 
 def test_what_is_found_is_better_than_every_known_solver_on_new_noise():
     found = evolved()
     assert found.test_score < 0.9 * found.preset_test_score
     assert found.schedule.evaluations == 3
-    assert found.stats["evaluations"] == len(found.scores) + FINALISTS == KNOWN + FINALISTS + 40
+    assert found.stats["evaluations"] == len(found.scores) + FINALISTS == KNOWN + FINALISTS + 120
     assert np.all(np.diff(found.history) <= 0)
     assert found.history[-1] == found.scores.min()
     assert found.predictor_rank_correlation is None
@@ -205,6 +205,7 @@ def test_descent_improves_on_its_start_and_keeps_the_ends():
     found = find(GradientTimes(steps=3, budget=KNOWN + FINALISTS + 61, initial=initial, learning_rate=0.1))
     start, polished = found.scores[found.schedules.index(initial)], found.scores[-1]
     assert polished < 0.8 * start
+    assert found.costs[-1] == KNOWN + 61 == found.stats["evaluations"] - FINALISTS
     assert found.schedules[-1].half_log_snr[0] == initial.half_log_snr[0]
     assert found.schedules[-1].half_log_snr[-1] == initial.half_log_snr[-1]
 
@@ -278,7 +279,7 @@ def test_wall_time_stops_a_search():
 
 def test_an_archive_gives_its_best():
     one, two = (SolverSchedule([LOW, node, HIGH]) for node in (0.0, 1.0))
-    assert Archive((one, two), (2.0, 1.0), (0, 0), (np.nan, np.nan), 2).best(1) == [two]
+    assert Archive((one, two), (2.0, 1.0), (0, 0), (np.nan, np.nan), (1, 2)).best(1) == [two]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """Many plans at once: stacked into arrays of one shape, and run by one compiled executor over all of them.
 
 Coefficients are data, so that a program that was compiled for `P` plans of at most `N` evaluations runs any others. A
-plan with fewer evaluations is filled up with stages whose outputs nobody reads, one with fewer registers with empty ones.
+plan with fewer evaluations is filled up with stages whose outputs nobody reads, one with fewer registers with empty
+ones.
 """
 
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ from ._schedule_weights import Decisions, decisions_of, weights_of
 
 
 class PlanStack(eqx.Module):
-    """Plans of one shape: `plans` is a `Plan` whose arrays have a leading axis; `evaluations` counts without filling."""
+    """Plans of one shape: `plans` is a `Plan` whose arrays have a leading axis; `evaluations` are those that count."""
 
     plans: Any
     evaluations: Int[np.ndarray, " plans"]
@@ -108,7 +109,7 @@ def _filled(plan: Plan, stages: int, registers: int, splits: int, kept: int) -> 
 def stack_schedules(
     schedules: Sequence[SolverSchedule], process: AbstractProcess, steps: int | None = None
 ) -> PlanStack:
-    """Compile schedules to plans of one shape, all at once: a tenth of a millisecond each where `plan` takes milliseconds.
+    """Compile schedules to plans of one shape, all at once: a tenth of a millisecond each, where `plan` takes some.
 
     Every state is written as a combination of the start and of all data predictions so far, which needs no choice of
     registers; so the plans keep one state per evaluation, and those of `USF` fewer.
@@ -147,11 +148,11 @@ def stack_schedules(
 def _assemble(table: Decisions, times: Any, process: AbstractProcess, first: Any, denoises: bool, stages: int) -> Any:
     """A `Plan` of schedules, with the leading axes of the table.
 
-    **Arguments:** `table`; `times`: of the nodes; `process`; `first`: the number of the first point that is evaluated, 0
-    or 1; `denoises`: evaluate at the last node too and return the data prediction there; `stages`: the largest number
+    **Arguments:** `table`; `times`: of the nodes; `process`; `first`: the number of the first point that is evaluated,
+    0 or 1; `denoises`: evaluate at the last node too and return the data prediction there; `stages`: the largest number
     of evaluations.
     """
-    alpha, sigma = process.alpha(times), process.sigma(times)
+    alpha, sigma = np.asarray(process.alpha(times)), np.asarray(process.sigma(times))
     weights = weights_of(table, alpha, sigma)
     steps, points = table.order.shape[-1], table.order.shape[-1] + denoises
     batch = table.order.shape[:-1]

@@ -1,6 +1,7 @@
 """Known samplers as solver schedules, and what a search begins with."""
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ def solver_schedule(method: AbstractPlanned, process: AbstractProcess, start: fl
     if not isinstance(method, AbstractExponential) or method.stochastic:
         raise ValueError(f"method must be a deterministic exponential integrator, got {method!r}")
     steps = _multistep(method, orders) if isinstance(method.stepping, Multistep) else _singlestep(method, orders)
-    fields = {name: [step[name] for step in steps] for name in steps[0]}
+    fields: dict[str, Any] = {name: [step[name] for step in steps] for name in steps[0]}
     predictions = "data" if method.expansion.data else "noise"
     return SolverSchedule(nodes, predictions=predictions, final=method.grid.final, **fields)
 
@@ -98,7 +99,8 @@ def known_schedules(
 ) -> dict[str, SolverSchedule]:
     """All known solvers on all grids as schedules, by name; those that cannot spend exactly `steps` are left out.
 
-    **Arguments:** `steps`: network evaluations; `process`; `final`: `"eps"` or `"zero"`; `start`: where sampling starts.
+    **Arguments:** `steps`: network evaluations; `process`; `final`: `"eps"` or `"zero"`; `start`: where sampling
+    starts.
 
     **Returns:** a dictionary such as `{"UniPC-2, LogSNR": ...}`.
 
@@ -122,15 +124,17 @@ def known_schedules(
     return found
 
 
-def _solvers(n: int, grid: AbstractGrid) -> Iterator[tuple[str, Any]]:
+def _solvers(n: int, grid: AbstractGrid) -> Iterator[tuple[str, Callable[[], AbstractPlanned]]]:
     exact = Multistep(third="exact", lower_order_final=False)
-    yield "DDIM", lambda: DDIM(n, grid=grid)
+    yield "DDIM", functools.partial(DDIM, n, grid=grid)
     for cls, sign in ((DPMSolverPP, "++"), (DPMSolver, "")):
+        build = functools.partial(cls, n, grid=grid)
         for kind in ("midpoint", "taylor"):
-            yield f"2M{sign} {kind}", lambda c=cls, k=kind: c(n, order=2, stepping=exact, grid=grid, solver_type=k)
-        yield f"3M{sign}", lambda c=cls: c(n, order=3, stepping=exact, grid=grid)
-        yield f"2S{sign}", lambda c=cls: c(n, order=2, stepping=Singlestep(), grid=grid)
+            yield f"2M{sign} {kind}", functools.partial(build, order=2, stepping=exact, solver_type=kind)
+        yield f"3M{sign}", functools.partial(build, order=3, stepping=exact)
+        yield f"2S{sign}", functools.partial(build, order=2, stepping=Singlestep())
+    unipc = functools.partial(UniPC, n, grid=grid, lower_order_final=False)
     for order in (2, 3):
-        yield f"UniPC-{order}", lambda o=order: UniPC(n, order=o, grid=grid, lower_order_final=False)
-    yield "UniPC-2 bh1", lambda: UniPC(n, order=2, variant="bh1", grid=grid, lower_order_final=False)
-    yield "UniPC-2 taylor", lambda: UniPC(n, order=2, variant="none", grid=grid, lower_order_final=False)
+        yield f"UniPC-{order}", functools.partial(unipc, order=order)
+    yield "UniPC-2 bh1", functools.partial(unipc, order=2, variant="bh1")
+    yield "UniPC-2 taylor", functools.partial(unipc, order=2, variant="none")

@@ -1,8 +1,8 @@
 """Solver schedules: every choice that a sampler makes, step by step, as one object that can be written down.
 
-A schedule has nodes `lambda_0 < ... < lambda_S` in half log-SNR and for each step `i`, from a start `s` to node `i + 1`,
+A schedule has nodes `lambda_0 < ... < lambda_S` in half log-SNR and for each step `i`, from a start to node `i + 1`,
 the prediction that is expanded, the order of the expansion, the points that its first derivative is estimated from, a
-relaxation of that derivative, and a corrector. Liu et al. 2023, section 3, with the known solvers as special cases.
+relaxation of that derivative, and a corrector. Liu et al. 2024, section 3, with the known solvers as special cases.
 """
 
 import json
@@ -23,7 +23,7 @@ PREDICTIONS = ("noise", "data")
 RELAXATIONS = ("none", "bh1", "bh2", "exp", "-exp")
 CORRECTORS = ("none", "pseudo", "implicit")
 FINALS = ("eps", "zero")
-# Nodes nearer than this make the estimates of derivatives singular (spec of the search; lambda spans about 10).
+# Nodes nearer than this make the estimates of derivatives nearly singular; lambda spans about 10.
 MIN_GAP = 1e-3
 _FORMAT = "perturbax-solver-schedule-1"
 
@@ -41,7 +41,13 @@ class AtHalfLogSNR(AbstractGrid):
     """
 
     at: tuple[float, ...]
-    final: Literal["zero", "eps"] = "eps"
+    final: Literal["zero", "eps"]
+
+    def __init__(self, at: Any, final: Literal["zero", "eps"] = "eps"):
+        self.at = tuple(np.asarray(check_array("at", at, ndim=1), np.float64).tolist())
+        if len(self.at) < 2 or not np.all(np.diff(self.at) > 0):
+            raise ValueError(f"at must hold at least 2 numbers that increase, got {self.at}")
+        self.final = final
 
     def begin(self, process: AbstractProcess, start: float | None = None) -> float:
         first = self._times(process)[0]
@@ -104,7 +110,7 @@ class SolverSchedule(eqx.Module):
 
     **Raises:** `ValueError` or `TypeError` that names the argument.
 
-    Source: Liu et al. 2023, section 3 and its released code.
+    Source: Liu et al. 2024, section 3 and its released code.
 
     >>> SolverSchedule([-5.0, -1.0, 2.0, 4.5], orders=[1, 2, 2], predictions="data", relaxations="bh2").evaluations
     3
@@ -233,7 +239,7 @@ def nearest_points(start: int, count: int) -> tuple[int, ...]:
     return after + tuple(range(start + 1, start + 1 + count - len(after)))
 
 
-def _spread(name: str, value: Any, steps: int) -> Sequence[Any]:
+def _spread(name: str, value: Any, steps: int) -> list[Any]:
     if not isinstance(value, Sequence | np.ndarray) or isinstance(value, str):
         # A common order is reached as soon as there is enough history.
         common = [value] * steps
@@ -242,7 +248,7 @@ def _spread(name: str, value: Any, steps: int) -> Sequence[Any]:
         return common
     if len(value) != steps:
         raise ValueError(f"{name} must have one entry for each of the {steps} steps, got {len(value)}")
-    return value
+    return list(value)
 
 
 def _choices(name: str, value: Any, words: tuple[str, ...], steps: int) -> tuple[str, ...]:

@@ -124,7 +124,7 @@ class Ranking(eqx.Module):
         size = 1 << (len(table) - 1).bit_length()
         full = np.zeros((size, *table.shape[1:]), np.float32)
         full[: len(table)] = table
-        return np.asarray(_ranked(self.network, full))[: len(table)].astype(np.float64)
+        return np.asarray(_ranked(self.network, jnp.asarray(full)))[: len(table)].astype(np.float64)
 
 
 class _Recurrent(eqx.Module):
@@ -172,7 +172,7 @@ def _optimizer(updates: int) -> optax.GradientTransformation:
 
 
 def features_of(schedules: Sequence[SolverSchedule], space: Space) -> Float[np.ndarray, "schedules steps features"]:
-    """A vector per step: where it ends and how long it is, one-hot order, points, relaxation, and the rest as numbers."""
+    """A vector per step: its end and length, one-hot order, points and relaxation, and the rest as numbers."""
     steps, span = space.steps(True), space.high - space.low
     rows = np.zeros((len(schedules), steps, 2 * MAX_ORDER + len(RELAXATIONS) + 7), np.float32)
     for row, schedule in zip(rows, schedules, strict=True):

@@ -8,10 +8,10 @@ for the data `F = m`, the Taylor expansion of `F` of order `n` in the exact solu
     phi_k = phi_k(z) = sum_j z^j / (j + k)!.
 
 The derivatives are estimated from points `q_1 ... q_m`: `F^(k) = sum_j a_j (F_{q_j} - F_s)` with
-`sum_j a_j (lambda_{q_j} - lambda_s)^i / i! = [i = k]`. The first one is multiplied by its relaxation. A corrector is the
-same step of order `n + 1` with the new point among the active ones.
+`sum_j a_j (lambda_{q_j} - lambda_s)^i / i! = [i = k]`. The first one is multiplied by its relaxation. A corrector is
+the same step of order `n + 1` with the new point among the active ones.
 
-Source: Liu et al. 2023, section 3; relaxations as in the released code.
+Source: Liu et al. 2024, section 3; relaxations as in the released code.
 """
 
 import math
@@ -141,18 +141,19 @@ def weights_of(table: Decisions, alpha: Any, sigma: Any) -> Weights:
     # belongs to the predictor.
     kind_only = relaxation_factor(table.relaxation, 0.0, h, z)
     correct_factor = np.where(table.order == 1, kind_only, 1.0)
-    with_new = [np.concatenate([where, new], axis=-1) for where in (table.active, table.nearest)]
+    active, nearest = (np.concatenate([where, new], axis=-1) for where in (table.active, table.nearest))
     return Weights(
         decay,
         combined(table.order, table.active, table.nearest, factor),
-        combined(table.order + 1, *with_new, correct_factor),
+        combined(table.order + 1, active, nearest, correct_factor),
     )
 
 
 def _derivatives(lam: Any, at_start: Any, h: Any, where: Any) -> Any:
     """`h^k a_j` for points `where[..., j]` and `k - 1` on the last axis.
 
-    The system of the points that are there is solved in units of `h`; a missing one is a row and column of the identity.
+    The system of the points that are there is solved in units of `h`; a missing one is a row and column of the
+    identity.
     """
     size = where.shape[-1]
     there = where >= 0

@@ -68,7 +68,7 @@ class Frechet(AbstractScore):
 
     Biased by the number of samples: compare scores of equal numbers only.
 
-    **Arguments:** `features`: callable from samples `(batch, *shape)` to `(batch, d)`; `real`: real data, `(n, *shape)`.
+    **Arguments:** `features`: callable from samples `(batch, *shape)` to `(batch, d)`; `real`: data, `(n, *shape)`.
 
     **Raises:** `TypeError` or `ValueError` when `features` is not callable or `real` is not finite.
 

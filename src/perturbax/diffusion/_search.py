@@ -37,13 +37,18 @@ _TRAJECTORY_ERROR = TrajectoryError()
 
 class Archive(NamedTuple):
     """The candidates so far: schedules, scores (infinite for those that gave NaN), when they were proposed, what a
-    predictor said before (NaN without one), and what they cost in all."""
+    predictor said before (NaN without one), and what had been spent of the budget after each."""
 
     schedules: tuple[SolverSchedule, ...] = ()
     scores: tuple[float, ...] = ()
     generations: tuple[int, ...] = ()
     predicted: tuple[float, ...] = ()
-    spent: int = 0
+    costs: tuple[int, ...] = ()
+
+    @property
+    def spent(self) -> int:
+        """What has been spent of the budget."""
+        return self.costs[-1] if self.costs else 0
 
     def best(self, count: int) -> list[SolverSchedule]:
         """The schedules of the lowest scores, best first."""
@@ -94,10 +99,12 @@ class AbstractSearch(Method):
 class SearchResult(eqx.Module):
     """What `search` returns.
 
-    - `schedule`: the best on the validation set; `validation_score`, `test_score`: its scores there and on the test set.
+    - `schedule`: the best on the validation set; `validation_score`, `test_score`: its scores there and on the test
+      set.
     - `preset`: name of the known solver that was best on the search set; `preset_schedule`, `preset_test_score`.
     - `history`: the lowest score so far, on the search set, after every candidate.
-    - `scores`, `schedules`, `generations`: of all candidates, in the order in which they were scored.
+    - `scores`, `schedules`, `generations`: of all candidates, in the order in which they were scored; `costs`: what had
+      been spent of the budget after each.
     - `predictor_rank_correlation`: Spearman's, between what the predictor said of its proposals before they were scored
       and their scores, averaged over the generations; `None` without a predictor.
     - `stats`: `"evaluations"` spent of the budget, `"generations"`, `"seconds"` of this call.
@@ -113,6 +120,7 @@ class SearchResult(eqx.Module):
     scores: Float[np.ndarray, " candidates"]
     schedules: tuple[SolverSchedule, ...]
     generations: Int[np.ndarray, " candidates"]
+    costs: Int[np.ndarray, " candidates"]
     predictor_rank_correlation: float | None
     stats: dict[str, Any]
 
@@ -143,24 +151,24 @@ def search(
     - `problem`: what to sample from. A condition has a leading axis of 1 or of `samples + validation + test`.
     - `method`: `S3(steps=5)`, `Evolution`, `RandomSearch` or `GradientTimes`.
     - `key`: PRNG key of the noise and of the search.
-    - `score`: `TrajectoryError()`, `Frechet(features, real)`, or any function from samples `(batch, *shape)` to a number,
-      smaller being better. NaN is the worst score.
+    - `score`: `TrajectoryError()`, `Frechet(features, real)`, or any function from samples `(batch, *shape)` to a
+      number, smaller being better. NaN is the worst score.
     - `samples`, `validation`, `test`: sizes of the three sets of noise.
     - `x_T`: all starts at once, `samples + validation + test` of them; for a model of another framework arrays of that
       framework, whose schedules are then run one by one, which is slower.
     - `repeats`: average a score that is not deterministic over so many calls.
     - `seconds`: stop proposing after this wall time, also with budget left.
-    - `checkpoint`: a JSON file that the state is kept in after every generation; with `resume` a search that was stopped
-      goes on from it to the same result.
+    - `checkpoint`: a JSON file that the state is kept in after every generation; with `resume` a search that was
+      stopped goes on from it to the same result.
     - `devices`: over which candidates are split; all local ones by default.
     - `progress`: as `show` of `core.progress`.
 
     **Returns:** a `SearchResult`.
 
-    **Raises:** `ValueError` or `TypeError` for arguments that do not fit, such as a budget that the known solvers use up,
-    or a checkpoint of another search.
+    **Raises:** `ValueError` or `TypeError` for arguments that do not fit, such as a budget that the known solvers use
+    up, or a checkpoint of another search.
 
-    Source: Liu et al. 2023, section 4.
+    Source: Liu et al. 2024, section 4.
 
     >>> from perturbax import diffusion
     >>> process = diffusion.VPLinear()
@@ -190,7 +198,7 @@ def search(
     sets = [_Set(*parts, score, repeats, method.final) for parts in _parts(problem, x_T, key, sizes, devices)]
     objective = Objective(sets[0].runner, score, sets[0].reference)
     path = None if checkpoint is None else Path(checkpoint)
-    signature = _signature(method, key, sizes, space, score, x_T)
+    signature = _signature(problem, method, key, sizes, space, score, x_T)
     archive = _load(path, signature) if path is not None and resume and path.exists() else Archive()
 
     def extend(archive: Archive, proposal: Proposal, generation: int) -> Archive:
@@ -201,7 +209,7 @@ def search(
             (*archive.scores, *sets[0].scores(proposal.schedules)),
             (*archive.generations, *[generation] * count),
             (*archive.predicted, *predicted),
-            archive.spent + count + proposal.cost,
+            (*archive.costs, *(archive.spent + proposal.cost + i + 1 for i in range(count))),
         )
         if path is not None:
             _save(path, archive, signature)
@@ -240,6 +248,7 @@ def search(
         scores=np.array(archive.scores),
         schedules=archive.schedules,
         generations=np.array(archive.generations),
+        costs=np.array(archive.costs),
         predictor_rank_correlation=_rank_correlation(archive),
         stats={
             "evaluations": archive.spent + FINALISTS,
@@ -366,14 +375,17 @@ def _rank_correlation(archive: Archive) -> float | None:
     return float(np.nanmean(found)) if found and np.isfinite(found).any() else None
 
 
-def _signature(method: Any, key: Any, sizes: dict[str, int], space: Space, score: Any, x_T: Any) -> dict[str, str]:
-    """What must be the same for a search to go on; the budget may grow."""
+def _signature(
+    problem: Sampling, method: Any, key: Any, sizes: dict[str, int], space: Space, score: Any, x_T: Any
+) -> dict[str, str]:
+    """What must be the same for a search to go on; the budget may grow. Functions cannot be told apart."""
     settings = {name: getattr(method, name) for name in method.__dataclass_fields__ if name != "budget"}
     return {
         "method": f"{type(method).__name__} {eqx.tree_pformat(settings, width=10_000)}",
         "key": str(np.asarray(_words(key)).tolist()),
         "sizes": str(sizes),
         "space": str(tuple(space)),
+        "problem": eqx.tree_pformat((problem.process, problem.prediction, problem.shape, problem.start), width=10_000),
         "score": type(score).__name__,
         "x_T": "drawn" if x_T is None else digest(np.asarray(x_T))[:16],
     }
@@ -390,7 +402,7 @@ def _save(path: Path, archive: Archive, signature: dict[str, str]) -> None:
         "scores": plain(archive.scores),
         "generations": archive.generations,
         "predicted": plain(archive.predicted),
-        "spent": archive.spent,
+        "costs": archive.costs,
     }
     write_atomic(path, json.dumps(tree).encode())
 
@@ -406,10 +418,10 @@ def _load(path: Path, signature: dict[str, str]) -> Archive:
         found = tree["signature"].get(name)
         if found != wanted:
             raise ValueError(
-                f"checkpoint {path} is of another search: its {name} is {found}, now it is {wanted}; give another path, "
-                "or resume=False to start over"
+                f"checkpoint {path} is of another search: its {name} is {found}, now it is {wanted}; give another "
+                "path, or resume=False to start over"
             )
     schedules = tuple(SolverSchedule.from_json(json.dumps(fields)) for fields in tree["schedules"])
     scores = tuple(np.inf if value is None else value for value in tree["scores"])
     predicted = tuple(np.nan if value is None else value for value in tree["predicted"])
-    return Archive(schedules, scores, tuple(tree["generations"]), predicted, tree["spent"])
+    return Archive(schedules, scores, tuple(tree["generations"]), predicted, tuple(tree["costs"]))

@@ -1,6 +1,6 @@
 """Evolution of solver schedules without a predictor.
 
-Liu et al. 2023 and the released search: a parent is drawn from the 15 best so far, with probability 0.3 crossed with
+Liu et al. 2024 and the released search: a parent is drawn from the 15 best so far, with probability 0.3 crossed with
 another one, and mutated; the child is scored and takes its place among the others. Children are made a few at a time,
 so that one program can score them together.
 """
@@ -32,7 +32,7 @@ class Evolution(AbstractSearch):
 
     **Raises:** `ValueError` or `TypeError` for a parameter out of range.
 
-    Source: Liu et al. 2023, section 4; numbers of the released configuration.
+    Source: Liu et al. 2024, section 4; numbers of the released configuration.
 
     >>> Evolution(steps=5).budget
     300

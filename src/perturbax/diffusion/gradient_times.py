@@ -1,6 +1,6 @@
 """Solver schedules by gradient descent through the sampler: the nodes and the coefficients of the relaxations.
 
-An extension: Liu et al. 2023 search these without gradients; that nodes can be optimised is the idea of AMED and GITS
+An extension: Liu et al. 2024 search these without gradients; that nodes can be optimised is the idea of AMED and GITS
 (Zhou et al. 2024, Chen et al. 2024). With the gaps between nodes as a softmax of `g`, which keeps them in order,
 
     lambda_i = lambda_0 + (lambda_S - lambda_0) cumsum(softmax(g))_i,     (g, c) <- Adam on the loss of the score

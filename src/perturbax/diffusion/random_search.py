@@ -25,7 +25,7 @@ class RandomSearch(AbstractSearch):
 
     **Raises:** `ValueError` or `TypeError` for a parameter out of range.
 
-    Source: Bergstra & Bengio 2012, section 1; baseline in Liu et al. 2023.
+    Source: Bergstra & Bengio 2012, section 1; baseline in Liu et al. 2024.
 
     >>> RandomSearch(steps=5, budget=100).steps
     5

@@ -1,7 +1,7 @@
 """S^3: a predictor-based search for solver schedules.
 
-Liu, Ning, Yang & Wang 2024, *A Unified Sampling Framework for Solver Searching of Diffusion Probabilistic Models*, arXiv
-2312.07243, section 4. With an archive of scored schedules, in every round
+Liu, Ning, Yang & Wang 2024, *A Unified Sampling Framework for Solver Searching of Diffusion Probabilistic Models*,
+arXiv 2312.07243, section 4. With an archive of scored schedules, in every round
 
     1. train a predictor of the order of their scores;
     2. evolve a population on what the predictor says, which costs no evaluation of the network;

@@ -1,9 +1,9 @@
 """UniPC: a multistep predictor of order p with a corrector of order p + 1 that costs no evaluation.
 
 Zhao, Bai, Rao, Zhou & Lu 2023, *UniPC: a unified predictor-corrector framework for fast sampling of diffusion models*,
-arXiv 2302.04867. From `s` to `t` the predictor expands the prediction `F` in the half log-SNR to order `p` from the last
-`p` evaluations; after the evaluation at the predicted state the step is done again from `s` to order `p + 1` with that
-prediction among the points, and the prediction is kept as it is. Where one point is active the derivative has the factor
+arXiv 2302.04867. From `s` to `t` the predictor expands the prediction `F` in the half log-SNR to order `p` from the
+last `p` evaluations; after the evaluation at the predicted state the step is done again from `s` to order `p + 1` with
+that prediction among the points, and it is kept as it is. Where one point is active the derivative has the factor
 
     bh1   (z^2 / 2) / (e^z - 1 - z)        bh2   (z (e^z - 1) / 2) / (e^z - 1 - z),      z = h (noise) or -h (data),
 

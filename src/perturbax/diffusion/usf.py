@@ -1,12 +1,12 @@
 """USF: a sampler whose solver is chosen anew at every step.
 
-Liu, Ning, Lin, Liu, Yang, Yang & Wang 2023, *A Unified Sampling Framework for Solver Searching of Diffusion
-Probabilistic Models*, arXiv 2312.07243. Every step of a `SolverSchedule` is
+Liu, Ning, Yang & Wang 2024, *A Unified Sampling Framework for Solver Searching of Diffusion Probabilistic Models*,
+arXiv 2312.07243. Every step of a `SolverSchedule` is
 
     x_t = decay x_s + sum_q w_q F_q,     F_q the noise or the data prediction at an evaluated point q,
 
-with the weights of `_schedule_weights`; with a corrector it is done once more after the evaluation at `t`, which is then
-among the points. DDIM, DPM-Solver, DPM-Solver++ and UniPC are schedules.
+with the weights of `_schedule_weights`; with a corrector it is done once more after the evaluation at `t`, which is
+then among the points. DDIM, DPM-Solver, DPM-Solver++ and UniPC are schedules.
 """
 
 from typing import ClassVar
@@ -28,7 +28,7 @@ class USF(AbstractScheduled):
 
     **Raises:** `TypeError` when `schedule` is none; when used, `ValueError` where the process does not reach its nodes.
 
-    Source: Liu et al. 2023, section 3.
+    Source: Liu et al. 2024, section 3.
 
     >>> import jax
     >>> from perturbax import diffusion
@@ -42,8 +42,8 @@ class USF(AbstractScheduled):
 
     papers: ClassVar[tuple[Paper, ...]] = (_papers.USF,)
 
-    def __check_init__(self):
-        check_instance("schedule", self.schedule, SolverSchedule, "a diffusion.SolverSchedule")
+    def __init__(self, schedule: SolverSchedule):
+        self.schedule = check_instance("schedule", schedule, SolverSchedule, "a diffusion.SolverSchedule")
 
     @property
     def steps(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
