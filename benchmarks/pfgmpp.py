@@ -10,6 +10,7 @@ import statistics
 import time
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -67,11 +68,11 @@ def agreement(steps: int = 18) -> None:
     scheduler = EDMEulerScheduler(sigma_min=0.002, sigma_max=80.0, sigma_data=0.5, rho=7.0)
     scheduler.set_timesteps(steps)
     x = torch.from_numpy(np.array(x_T))
-    call = jax.jit(denoiser)
+    call = eqx.filter_jit(denoiser)  # its data are arrays, by which jax.jit cannot tell two functions apart
     for i, t in enumerate(scheduler.timesteps):
         sigma = float(scheduler.sigmas[i])
         scheduler.scale_model_input(x, t)
-        x_0 = np.asarray(call(jnp.asarray(x.numpy()), sigma))
+        x_0 = np.asarray(call(jnp.asarray(x.numpy()), jnp.float32(sigma)))
         # The scheduler undoes EDM's preconditioning: x_0 = c_skip x + c_out y.
         c_skip = 0.25 / (sigma**2 + 0.25)
         c_out = sigma * 0.5 / math.sqrt(sigma**2 + 0.25)

@@ -151,20 +151,28 @@ def temporary_states(method: diffusion.AbstractPlanned) -> float:
 
 
 @pytest.mark.parametrize(
-    "method",
+    ("method", "beyond"),
     [
-        diffusion.DDIM(steps=8),
-        diffusion.DPMSolverPP(steps=8),
-        diffusion.DPMSolver(steps=8),
-        diffusion.DPMSolver(steps=8, solver_type="taylor"),
-        diffusion.DPMSolverPP(steps=8, order=3),
-        diffusion.Heun(steps=9),
+        (diffusion.DDIM(steps=8), 0),
+        (diffusion.DPMSolverPP(steps=8), 1),
+        (diffusion.DPMSolverPP(steps=8, stochastic=1.0), 1),
+        (diffusion.DPMSolver(steps=8), 1),
+        (diffusion.DPMSolver(steps=8, solver_type="taylor"), 2),
+        (diffusion.DPMSolverPP(steps=8, order=3), 2),
+        (diffusion.Heun(steps=9), 1),
+        (diffusion.GHVB(steps=8), 2),
+        (diffusion.PLMS(steps=8), 3),
+        (diffusion.HeavyBall(steps=8), 4),
+        # The fifth: a velocity that is formed while all that it is formed from is still needed.
+        (diffusion.Nesterov(steps=8), 5),
     ],
-    ids=lambda method: type(method).__name__,
+    ids=lambda value: type(value).__name__ if isinstance(value, diffusion.AbstractPlanned) else "",
 )
-def test_temporary_memory_is_twice_the_registers_at_most(method):
-    """The network's input and output, the registers, and the copies that XLA makes of all but one of them."""
-    assert temporary_states(method) <= 2 * diffusion.plan(method, VP).registers + 0.5
+def test_temporary_memory_is_the_registers_and_what_is_formed_beside_the_state(method, beyond):
+    """Beyond the network's input and output at most four states, with one exception."""
+    plan = diffusion.plan(method, VP)
+    assert plan.registers + plan.kept_mix.shape[1] - 2 == beyond
+    assert temporary_states(method) - 2 == pytest.approx(beyond, abs=0.1)
 
 
 def test_memory_does_not_grow_with_the_steps():

@@ -44,6 +44,49 @@ def test_few_registers_and_exact_evaluations(planned):
     assert np.all(np.any(plan.mix != 0, axis=0)), "a register that is never read"
 
 
+def held_during(plan, k):
+    """How many states any executor must hold while the network runs at stage `k`, its output not counted: the rank of
+    the map from the registers to this state and all later ones, with every output from here on left out."""
+    registers = list(np.eye(plan.registers))
+    rows = []
+    for j in range(k, plan.evaluations + plan.results):
+        state = plan.mix[j] @ registers
+        rows.append(state)
+        if j < plan.evaluations:
+            output = np.zeros(plan.registers)
+            writes = [(plan.state_slot[j], state), (plan.output_slot[j], output)]
+            writes += [(slot, output) for slot in plan.noise_slot[j]]
+            writes += [(slot, mix @ registers) for mix, slot in zip(plan.kept_mix[j], plan.kept_slot[j], strict=True)]
+            for slot, value in writes:
+                if slot < plan.registers:
+                    registers[slot] = value
+    return np.linalg.matrix_rank(np.array(rows), tol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("method", "held"),
+    [
+        (diffusion.DDIM(steps=12), 1),
+        (diffusion.DPMSolverPP(steps=12), 2),
+        (diffusion.DPMSolverPP(steps=12, order=3), 3),
+        (diffusion.PLMS(steps=12), 4),
+        (diffusion.Nesterov(steps=12), 5),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, diffusion.AbstractPlanned) else "",
+)
+def test_no_change_of_basis_would_need_fewer_registers(method, held):
+    plan = diffusion.plan(method, PROCESS)
+    assert max(held_during(plan, k) for k in range(plan.evaluations)) == held
+    assert plan.registers == held + 1, "the output"
+
+
+def test_the_velocity_of_heavy_ball_needs_no_memory_of_its_own():
+    """Carrying it takes one register less, but it is then formed beside the state, which takes one more state."""
+    plan = diffusion.plan(diffusion.HeavyBall(steps=12), PROCESS)
+    assert max(held_during(plan, k) for k in range(plan.evaluations)) == 4
+    assert (plan.registers, plan.kept_mix.shape[1]) == (6, 0)
+
+
 def test_both_executors_agree_and_count(planned, gaussian):
     calls = []
 

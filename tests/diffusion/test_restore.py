@@ -6,7 +6,7 @@ import jaxtyping
 import numpy as np
 import pytest
 
-from perturbax import diffusion, systems
+from perturbax import core, diffusion, systems
 from perturbax.stats import GaussianMixture
 
 KEY = jax.random.key(0)
@@ -150,6 +150,16 @@ def test_any_sampler_and_any_network_can_do_dds(problem):
         diffusion.restore(other, diffusion.DPS(steps=8), key=KEY, x_T=np.ones((64, *SHAPE), np.float32))
 
 
+def test_a_network_that_fails_is_told_and_all_samples_are_counted(prior, problem):
+    broken = diffusion.Sampling(lambda x, t: jnp.nan * x, PROCESS, shape=SHAPE, prediction=diffusion.Data())
+    hopeless = diffusion.InverseProblem(broken, problem.operator, problem.y, 0.05)
+    for method in (diffusion.DPS(steps=4), diffusion.PiGDM(steps=4), diffusion.DDS(sampler=diffusion.Renoise(steps=4))):
+        with pytest.raises(core.SolverError, match="NaN"):
+            diffusion.restore(hopeless, method, key=KEY)
+    several = diffusion.restore(problem, diffusion.DPS(steps=4), key=KEY, samples=3)
+    assert several.stats == {"evaluations": 12, "network_gradients": 12}
+
+
 def test_noise_that_is_not_declared_is_told(prior):
     operator = systems.Inpainting(np.ones(SHAPE, bool))
     problem = diffusion.InverseProblem(
@@ -188,6 +198,13 @@ class Wrong:
         (lambda p: diffusion.InverseProblem(p, 3, np.ones((1, 4, 4))), TypeError, "operator must be callable"),
         (lambda p: diffusion.DDS(consistency=diffusion.Noiseless), TypeError, "consistency must be"),
         (lambda p: diffusion.DDS(sampler="ddim"), TypeError, "sampler must be"),
+        (
+            lambda p: diffusion.InverseProblem(
+                diffusion.Sampling(p.model, PROCESS, SHAPE, corrector=diffusion.Clip()), lambda x: x, np.ones((1, 4, 4))
+            ),
+            ValueError,
+            "prior must have no corrector",
+        ),
         (lambda p: diffusion.Proximal(gamma=-1.0), ValueError, "gamma must be"),
         (lambda p: diffusion.Renoise(eta=1.5), ValueError, "eta must be"),
         (

@@ -97,6 +97,13 @@ def test_shifting_and_scaling_the_points_changes_the_map_in_no_other_way(fitted)
     assert np.mean(np.abs(moved(x) - (3.0 * fitted(x) - 7.0)).max(1) < 1e-4) > 0.99
 
 
+def test_many_dimensions_need_no_other_settings():
+    problem = transport.SemiDiscrete(points(40, 64))
+    found = transport.semidiscrete(problem, transport.MonteCarloAdam(), key=KEY)
+    assert found.converged
+    assert found.mass_error < 1.4 * found.floor
+
+
 def test_controls_fail_the_gate():
     problem = transport.SemiDiscrete(points())
     nearest = transport.semidiscrete(problem, transport.NearestNeighbour(), key=KEY)

@@ -109,7 +109,7 @@ def restore(
     summary = {
         "out": str(out),
         "images": len(x),
-        "evaluations": int(found.stats["evaluations"]) * samples,
+        "evaluations": int(found.stats["evaluations"]),
         "residual": float(np.median(residual)),
     }
     if as_json:

@@ -195,7 +195,8 @@ def _interop(folder: Path) -> list[str]:
 def _studies(folder: Path) -> list[str]:
     from perturbax import studies
 
-    run = studies.run_study(STUDY, "smoke", store=folder / "tour.sqlite")
+    # In this process: the trials are so short that workers would spend more on importing JAX and compiling again.
+    run = studies.run_study(STUDY, "smoke", store=folder / "tour.sqlite", backend="sequential")
     for failure in run.failures:
         raise RuntimeError(f"study {STUDY}, {failure.trial.label}: {failure.error}")
     return [

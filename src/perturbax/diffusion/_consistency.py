@@ -159,14 +159,8 @@ def run_consistent(
     problem: InverseProblem, consistency: AbstractConsistency, sampler: AbstractPlanned | None, key: Any, x_T: Any
 ) -> Restored:
     """Sample from the prior, by `Renoise()` when no sampler is given, with every data prediction corrected."""
-    prior = problem.prior
-    if prior.corrector is not None:
-        raise ValueError("corrector of the prior must be None: the measurements take its place")
-    corrected = eqx.tree_at(
-        lambda p: p.corrector, prior, Consistent(problem, consistency), is_leaf=lambda leaf: leaf is None
-    )
-    if x_T is not None and x_T.shape[0] != problem.batch:
-        raise ValueError(f"x_T must have one start for each of the {problem.batch} measurements, got {x_T.shape[0]}")
+    corrector = Consistent(problem, consistency)
+    corrected = eqx.tree_at(lambda p: p.corrector, problem.prior, corrector, is_leaf=lambda leaf: leaf is None)
     count = problem.batch if x_T is None else 1
     samples = sample(corrected, Renoise() if sampler is None else sampler, key=key, num_samples=count, x_T=x_T)
     return Restored(samples.x, samples.result, {**samples.stats, "network_gradients": 0})

@@ -16,7 +16,7 @@ from ..core import Result
 from ._denoise import Denoiser, as_values, conversion_row
 from ._door import settle_start, spread_condition
 from ._grid import AbstractGrid
-from ._noise import start_noise
+from ._noise import path_keys, path_noise, start_noise
 from ._restore import InverseProblem, Restored
 from ._trace import Node
 
@@ -57,14 +57,16 @@ def run_guided(
     ]
     denoiser = Denoiser(prior.model, as_values(prior.guidance, x_T.dtype), None)
     condition = spread_condition("condition", prior.condition, x_T)
-    x, finite = _scan(denoiser, condition, table, tuple(nodes), guide, eta, jax.random.fold_in(key, 2), x_T)
+    x, finite = _scan(
+        denoiser, condition, table, tuple(nodes), guide, eta, path_keys(key, np.uint32(0), problem.batch), x_T
+    )
     result = Result.where(finite, Result.successful, Result.nonfinite)
     return Restored(x, result, {"evaluations": here.size, "network_gradients": here.size})
 
 
 @eqx.filter_jit
 def _scan(
-    denoiser: Denoiser, condition: Any, table: Any, nodes: Any, guide: Guide, eta: float, key: Any, x: Array
+    denoiser: Denoiser, condition: Any, table: Any, nodes: Any, guide: Guide, eta: float, keys: Any, x: Array
 ) -> tuple[Float[Array, "batch ..."], Array]:
     def step(x: Array, columns: Any) -> tuple[Array, None]:
         index, row, time, alpha_s, sigma_s, alpha_t, sigma_t = columns
@@ -73,7 +75,7 @@ def _scan(
         noise = (x - s.alpha * data) / s.sigma
         fresh = eta * t.sigma / s.sigma * jnp.sqrt(jnp.maximum(s.sigma**2 - (s.alpha / t.alpha * t.sigma) ** 2, 0.0))
         kept = jnp.sqrt(jnp.maximum(t.sigma**2 - fresh**2, 0.0))
-        z = jax.random.normal(jax.random.fold_in(key, index), x.shape, x.dtype)
+        z = path_noise(keys, index, x.shape, x.dtype)
         return t.alpha * data + kept * noise + fresh * z + shift, None
 
     index = jnp.arange(nodes[0].shape[0])

@@ -205,18 +205,28 @@ def run_scanned(
             total = total + mix[r] * registers[r]
         return total
 
-    def combine(mix: Array, draw: Array, registers: tuple[Array, ...], index: Any) -> Array:
-        state = mixed(mix, registers)
-        if keys is None:
-            return state
-        # A branch, because many stages draw nothing, and because XLA would generate the noise again for every use of
-        # the state that it fuses with it.
-        return jax.lax.cond(draw != 0, lambda: state + draw * path_noise(keys, index, shape, dtype), lambda: state)
+    def form(index: Any, mix: Array, draw: Array, kept_mix: Array, registers: tuple[Array, ...]) -> list[Array]:
+        """The state and the kept values of a stage, each stored once.
+
+        XLA does not fuse through a branch. Without one it would form the state again, noise included, in every
+        register that is written, each of which then needs all old registers, and so a second copy of them.
+        """
+
+        def quiet() -> list[Array]:
+            return [mixed(mix, registers), *(mixed(kept_mix[i], registers) for i in range(kept_mix.shape[0]))]
+
+        def noisy() -> list[Array]:
+            state, *kept = quiet()
+            return [state + draw * path_noise(keys, index, shape, dtype), *kept]
+
+        def never() -> list[Array]:
+            return [jnp.zeros(shape, dtype)] * (1 + kept_mix.shape[0])
+
+        return jax.lax.cond(index >= 0, quiet, never) if keys is None else jax.lax.cond(draw != 0, noisy, quiet)
 
     def stage(registers: tuple[Array, ...], columns: Any):
         index, row, mix, draw, kept_mix, state_slot, output_slot, noise_slot, kept_slot = columns
-        state = combine(mix, draw, registers, index)
-        kept = [mixed(kept_mix[i], registers) for i in range(kept_mix.shape[0])]
+        state, *kept = form(index, mix, draw, kept_mix, registers)
         output, preview, noise = denoiser(state, row, condition)
         writes = [(state_slot, state), (output_slot, output)]
         writes += [(noise_slot[i], noise) for i in range(noise_slot.shape[0])]
@@ -236,7 +246,7 @@ def run_scanned(
     # whole stack at every stage.
     registers = (*starts, *(jnp.zeros(shape, dtype) for _ in range(width - len(starts))))
     registers, (finite, path) = jax.lax.scan(stage, registers, columns)
-    ends = [combine(mix[k], draw[k], registers, k) for k in range(stages, mix.shape[0])]
+    ends = [form(k, mix[k], draw[k], mix[:0], registers)[0] for k in range(stages, mix.shape[0])]
     finite = jnp.append(finite, jnp.all(jnp.isfinite(jnp.stack(ends))))
     first_nonfinite = jnp.where(jnp.all(finite), stages + 1, jnp.argmin(finite))
     states, previews = (None, None) if path is None else path

@@ -16,7 +16,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
-from ..core import Method, check_array, check_instance, check_integer, check_key, check_number
+from ..core import Method, check_array, check_instance, check_integer, check_key, check_number, raise_if_failed
 from ..linalg import conjugate_gradients
 from ._door import check_callable
 from ._sample import Sampling
@@ -30,7 +30,8 @@ class InverseProblem(eqx.Module):
 
     **Arguments:**
 
-    - `prior`: a `Sampling` problem, the diffusion model of the images.
+    - `prior`: a `Sampling` problem, the diffusion model of the images; without a corrector, whose place the
+      measurements take.
     - `operator`: `A`, a linear JAX function of one image of shape `prior.shape`, such as `systems.MRI(...)`; an object
       with a method `adjoint` is asked for it, otherwise the adjoint is had by transposition.
     - `y`: measurements, shape `(batch, ...)` with that of a measurement behind the batch, real or complex.
@@ -52,6 +53,8 @@ class InverseProblem(eqx.Module):
 
     def __init__(self, prior: Sampling, operator: Callable, y: Any, noise_std: float | int = 0.0):
         self.prior = check_instance("prior", prior, Sampling, "a diffusion.Sampling problem")
+        if prior.corrector is not None:
+            raise ValueError("prior must have no corrector: the measurements take its place")
         check_callable("operator", operator, "operator(x)")
         self.operator = operator
         self.noise_std = check_number("noise_std", noise_std, minimum=0.0)
@@ -130,8 +133,8 @@ class Restoration(eqx.Module):
 
     - `x`: shape `(batch, *shape)`, or `(samples, batch, *shape)` when several were asked for.
     - `residual`: `|y - A x| / |y|` of each; `result`: how it went.
-    - `stats`: `"evaluations"` of the network, `"network_gradients"` (evaluations that were differentiated), and
-      `"operator_applications"` of `A* A` for each image, where they were counted.
+    - `stats`: `"evaluations"` of the network and `"network_gradients"` (evaluations that were differentiated), for all
+      samples together.
     """
 
     x: Any
@@ -195,14 +198,15 @@ def restore(
     check_instance("problem", problem, InverseProblem, "a diffusion.InverseProblem")
     check_instance("method", method, AbstractRestoration, "a method such as DDS()")
     check_key("key", key)
-    if samples is None:
-        done = method.solve(problem, key, x_T)
-        x = done.x
-    else:
-        count = check_integer("samples", samples, minimum=1)
-        runs = [method.solve(problem, jax.random.fold_in(key, i), x_T) for i in range(count)]
-        done = runs[0]
-        x = np.stack([np.asarray(run.x) for run in runs])
+    if x_T is not None and len(x_T) != problem.batch:
+        raise ValueError(f"x_T must have one start for each of the {problem.batch} measurements, got {len(x_T)}")
+    count = 1 if samples is None else check_integer("samples", samples, minimum=1)
+    keys = [key] if samples is None else [jax.random.fold_in(key, i) for i in range(count)]
+    runs = [method.solve(problem, key, x_T) for key in keys]
+    for run in runs:
+        raise_if_failed(run.result, type(method).__name__)
+    x = runs[0].x if samples is None else np.stack([np.asarray(run.x) for run in runs])
+    stats = {name: count * spent for name, spent in runs[0].stats.items()}
     flat = jnp.asarray(np.asarray(x), jnp.float32).reshape(-1, problem.batch, *problem.prior.shape)
     residual = jnp.stack([problem.residual(one) for one in flat])
     residual = residual[0] if samples is None else residual
@@ -212,4 +216,4 @@ def restore(
             "noise_std",
             stacklevel=2,
         )
-    return Restoration(x, residual, done.result, done.stats)
+    return Restoration(x, residual, runs[0].result, stats)

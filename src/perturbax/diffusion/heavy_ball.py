@@ -5,6 +5,7 @@ divergence artifacts*, section 3.2: with the Adams-Bashforth direction `p_n` of 
 
     v_{n+1} = (1 - beta) v_n + beta p_n,    y_{n+1} = y_n + (s_{n+1} - s_n) v_{n+1},    v_0 = e_0.
 
+The velocity is read off the last two states, which takes one state of memory less than to carry it along.
 The region of absolute stability grows by the factor `(2 - beta) / beta` along the negative real axis; the order is 1.
 """
 
@@ -13,10 +14,10 @@ from typing import Any, ClassVar
 
 from ..core import Paper, check_integer, check_number
 from . import _papers
-from ._adams_bashforth import step, uniform_direction
+from ._adams_bashforth import noise_level, step, uniform_direction
 from ._grid import AbstractGrid, TimeUniform
 from ._method import AbstractPlanned, Path
-from ._trace import Tracer
+from ._trace import Node, Tracer
 
 
 class HeavyBall(AbstractPlanned):
@@ -57,10 +58,15 @@ class HeavyBall(AbstractPlanned):
     def integrate(self, x: Any, evaluate: Tracer, path: Path) -> Any:
         nodes = path.nodes(path.evaluations)
         e: list[Any] = []
-        v = None
+        before: tuple[Any, Node] | None = None
         for n, (s, t) in enumerate(itertools.pairwise(nodes)):
             e = [evaluate.noise(x, s, min(self.order, n + 1)), *e][: self.order]
             p = uniform_direction(e)
-            v = evaluate.keep(p if v is None else (1.0 - self.beta) * v + self.beta * p)
-            x = step(x, s, t, v)
+            v = p if before is None else (1.0 - self.beta) * _velocity(*before, x, s) + self.beta * p
+            x, before = step(x, s, t, v), (x, s)
         return x
+
+
+def _velocity(x_r: Any, r: Node, x_s: Any, s: Node) -> Any:
+    """The velocity `v` that led from `x_r` to `x_s`."""
+    return (x_s / s.alpha - x_r / r.alpha) / (noise_level(s) - noise_level(r))

@@ -84,13 +84,13 @@ class SemiDiscrete(eqx.Module):
 
     @property
     def scale(self) -> float:
-        """The root mean square distance of the points from their mean, for each coordinate."""
-        d = self.points.shape[1]
-        return float(np.sqrt(self.weights @ np.square(self.points - self.centre).sum(1) / d))
+        """The root mean square distance of the points from their mean, in all coordinates together: heights then have
+        one size in any dimension, and so has the step of a method."""
+        return float(np.sqrt(self.weights @ np.square(self.points - self.centre).sum(1)))
 
     @property
     def unit_points(self) -> Float[Array, "n d"]:
-        """The points with mean 0 and scale 1, in which methods work; `h` is `scale` times that of these."""
+        """The points with mean 0 and mean square norm 1, in which methods work; `h` is `scale` times that of these."""
         return jnp.asarray((self.points - self.centre) / self.scale, jnp.float32)
 
 

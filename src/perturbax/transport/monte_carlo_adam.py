@@ -5,10 +5,10 @@ heights `h` is estimated on points `x_s` of the source,
 
     g_i = #{s : argmax_j (<x_s, y_j> + h_j) = i} / S - nu_i,
 
-and `h` follows Adam. Here, other than in the paper: points have mean 0 and scale 1, since the map does not depend on
-either; the start is their nearest-neighbour map `h_i = -|y_i|^2 / 2`, the zero of the quadratic dual, instead of 0;
-Adam corrects its bias and its rate decays geometrically; the sample is fixed, so that the energy is a convex function
-with a minimum; and the heights of the smallest energy are kept.
+and `h` follows Adam. Here, other than in the paper: points have mean 0 and mean square norm 1, since the map does not
+depend on either; the start is their nearest-neighbour map `h_i = -|y_i|^2 / 2`, the zero of the quadratic dual, instead
+of 0; Adam corrects its bias and its rate decays geometrically; the sample is fixed, so that the energy is a convex
+function with a minimum; and the heights of the smallest energy are kept.
 """
 
 from typing import Any, ClassVar
