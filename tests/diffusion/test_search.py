@@ -21,9 +21,10 @@ from perturbax.diffusion import (
     SolverSchedule,
     known_schedules,
 )
+from perturbax.diffusion._archive import Archive
 from perturbax.diffusion._evolution import DECISIONS, Space, child, random_schedule
 from perturbax.diffusion._schedule import MIN_GAP
-from perturbax.diffusion._search import FINALISTS, Archive
+from perturbax.diffusion._search import FINALISTS
 
 PROCESS = diffusion.VPLinear()
 LOW, HIGH = (float(PROCESS.half_log_snr(t)) for t in (PROCESS.t_max, PROCESS.t_min))

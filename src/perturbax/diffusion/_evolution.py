@@ -1,9 +1,10 @@
 """Variation of solver schedules: mutation, crossover, random ones.
 
-Liu et al. 2024, section 4, with the numbers of the released configuration (`evo_search.yml`). All schedules of a search
-spend the same number of evaluations, so that a step is inserted where another one is deleted, or where the first
-evaluation is skipped. Not taken over: DPM-Solver-v3's prediction, which needs statistics of the model, and coefficients
-of U-Net skips. Instead of replacing a named relaxation by `1 + c h` both are kept as factors.
+Liu et al. 2024, arXiv 2312.07243, with the numbers of the released configuration (`evo_search.yml`). All schedules of a
+search spend the same number of evaluations, so that a step is inserted where another one is deleted, or where the first
+evaluation is skipped. Not taken over: DPM-Solver-v3's prediction, which needs statistics of the model, a first data
+prediction of the data's mean, and coefficients of U-Net skips; what is left of a choice keeps its relative odds.
+Instead of replacing a named relaxation by `1 + c h` both are kept as factors.
 """
 
 from typing import Any, NamedTuple

@@ -2,7 +2,7 @@
 
 A schedule has nodes `lambda_0 < ... < lambda_S` in half log-SNR and for each step `i`, from a start to node `i + 1`,
 the prediction that is expanded, the order of the expansion, the points that its first derivative is estimated from, a
-relaxation of that derivative, and a corrector. Liu et al. 2024, section 3, with the known solvers as special cases.
+relaxation of that derivative, and a corrector. Liu et al. 2024, arXiv 2312.07243; known solvers are special cases.
 """
 
 import json
@@ -110,7 +110,7 @@ class SolverSchedule(eqx.Module):
 
     **Raises:** `ValueError` or `TypeError` that names the argument.
 
-    Source: Liu et al. 2024, section 3 and its released code.
+    Source: Liu et al. 2024, arXiv 2312.07243, and its released code.
 
     >>> SolverSchedule([-5.0, -1.0, 2.0, 4.5], orders=[1, 2, 2], predictions="data", relaxations="bh2").evaluations
     3

@@ -11,7 +11,7 @@ The derivatives are estimated from points `q_1 ... q_m`: `F^(k) = sum_j a_j (F_{
 `sum_j a_j (lambda_{q_j} - lambda_s)^i / i! = [i = k]`. The first one is multiplied by its relaxation. A corrector is
 the same step of order `n + 1` with the new point among the active ones.
 
-Source: Liu et al. 2024, section 3; relaxations as in the released code.
+Source: Liu et al. 2024, arXiv 2312.07243; relaxations as in the released code.
 """
 
 import math

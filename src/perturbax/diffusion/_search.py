@@ -6,7 +6,6 @@ counts every candidate that is scored on the first or the second set.
 """
 
 import abc
-import json
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -18,8 +17,9 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..core import Method, check_choice, check_instance, check_integer, check_key, check_number, digest, write_atomic
+from ..core import Method, check_choice, check_instance, check_integer, check_key, check_number, digest
 from ..core import progress as progress_bar
+from ._archive import Archive, load_archive, save_archive
 from ._door import check_drawable, settle_start
 from ._evolution import DECISIONS, Space
 from ._noise import start_noise
@@ -29,30 +29,9 @@ from ._schedule import FINALS, SolverSchedule
 from ._scores import AbstractScore, Metric, TrajectoryError
 from ._search_runner import Runner, part_of
 
-_FORMAT = "perturbax-search-1"
 # Candidates that the validation set chooses from.
 FINALISTS = 10
 _TRAJECTORY_ERROR = TrajectoryError()
-
-
-class Archive(NamedTuple):
-    """The candidates so far: schedules, scores (infinite for those that gave NaN), when they were proposed, what a
-    predictor said before (NaN without one), and what had been spent of the budget after each."""
-
-    schedules: tuple[SolverSchedule, ...] = ()
-    scores: tuple[float, ...] = ()
-    generations: tuple[int, ...] = ()
-    predicted: tuple[float, ...] = ()
-    costs: tuple[int, ...] = ()
-
-    @property
-    def spent(self) -> int:
-        """What has been spent of the budget."""
-        return self.costs[-1] if self.costs else 0
-
-    def best(self, count: int) -> list[SolverSchedule]:
-        """The schedules of the lowest scores, best first."""
-        return [self.schedules[i] for i in np.argsort(self.scores, kind="stable")[:count]]
 
 
 class Proposal(NamedTuple):
@@ -168,7 +147,7 @@ def search(
     **Raises:** `ValueError` or `TypeError` for arguments that do not fit, such as a budget that the known solvers use
     up, or a checkpoint of another search.
 
-    Source: Liu et al. 2024, section 4.
+    Source: Liu et al. 2024, arXiv 2312.07243.
 
     >>> from perturbax import diffusion
     >>> process = diffusion.VPLinear()
@@ -199,7 +178,7 @@ def search(
     objective = Objective(sets[0].runner, score, sets[0].reference)
     path = None if checkpoint is None else Path(checkpoint)
     signature = _signature(problem, method, key, sizes, space, score, x_T)
-    archive = _load(path, signature) if path is not None and resume and path.exists() else Archive()
+    archive = load_archive(path, signature) if path is not None and resume and path.exists() else Archive()
 
     def extend(archive: Archive, proposal: Proposal, generation: int) -> Archive:
         count = len(proposal.schedules)
@@ -212,7 +191,7 @@ def search(
             (*archive.costs, *(archive.spent + proposal.cost + i + 1 for i in range(count))),
         )
         if path is not None:
-            _save(path, archive, signature)
+            save_archive(path, archive, signature)
         return archive
 
     words = np.random.SeedSequence(np.asarray(_words(key)).tolist()).generate_state(4).tolist()
@@ -389,39 +368,3 @@ def _signature(
         "score": type(score).__name__,
         "x_T": "drawn" if x_T is None else digest(np.asarray(x_T))[:16],
     }
-
-
-def _save(path: Path, archive: Archive, signature: dict[str, str]) -> None:
-    def plain(values: Any) -> list[Any]:
-        return [value if np.isfinite(value) else None for value in values]
-
-    tree = {
-        "format": _FORMAT,
-        "signature": signature,
-        "schedules": [json.loads(schedule.to_json()) for schedule in archive.schedules],
-        "scores": plain(archive.scores),
-        "generations": archive.generations,
-        "predicted": plain(archive.predicted),
-        "costs": archive.costs,
-    }
-    write_atomic(path, json.dumps(tree).encode())
-
-
-def _load(path: Path, signature: dict[str, str]) -> Archive:
-    try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"checkpoint {path} is damaged ({error}); give another path, or resume=False") from None
-    if not isinstance(tree, dict) or tree.get("format") != _FORMAT:
-        raise ValueError(f"checkpoint {path} is not of a search; give another path, or resume=False")
-    for name, wanted in signature.items():
-        found = tree["signature"].get(name)
-        if found != wanted:
-            raise ValueError(
-                f"checkpoint {path} is of another search: its {name} is {found}, now it is {wanted}; give another "
-                "path, or resume=False to start over"
-            )
-    schedules = tuple(SolverSchedule.from_json(json.dumps(fields)) for fields in tree["schedules"])
-    scores = tuple(np.inf if value is None else value for value in tree["scores"])
-    predicted = tuple(np.nan if value is None else value for value in tree["predicted"])
-    return Archive(schedules, scores, tuple(tree["generations"]), predicted, tuple(tree["costs"]))

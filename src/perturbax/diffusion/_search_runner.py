@@ -9,9 +9,9 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from ..core import raise_if_failed
-from ._denoise import AbstractGuidance, ClassifierFree, ClassifierGuidance
+from ._denoise import AbstractGuidance, ClassifierFree
 from ._population import PlanStack, run_stack, stack_plans, stack_schedules
-from ._sample import Sampling, run_plan, settle_denoiser
+from ._sample import Sampling, conversions_of, run_plan, settle_denoiser
 from ._schedule import SolverSchedule
 from .usf import USF
 
@@ -58,7 +58,7 @@ class Runner:
             stack = stack_plans([USF(schedule).plan(problem.process) for schedule in schedules])
         else:
             stack = stack_schedules(schedules, problem.process, steps)
-        rows, dtype = stack.rows(problem.prediction, through(problem)), self.x_T.dtype
+        rows, dtype = stack.rows(problem.prediction, conversions_of(problem)), self.x_T.dtype
         rows = jax.tree.map(lambda column: jnp.asarray(column, dtype), rows)
         denoiser, condition = settle_denoiser(problem, self.x_T, foreign=False)
         plans = self._spread(stack)
@@ -71,13 +71,6 @@ class Runner:
         return jax.tree.map(
             lambda leaf: jax.device_put(leaf, sharding) if isinstance(leaf, np.ndarray) else leaf, stack.plans
         )
-
-
-def through(problem: Sampling) -> tuple[str, ...]:
-    """The conversions that a problem's guidance and corrector read."""
-    if problem.corrector is None and not isinstance(problem.guidance, ClassifierGuidance):
-        return ("direct",)
-    return ("to_data", "from_data", *(("tilt",) if isinstance(problem.guidance, ClassifierGuidance) else ()))
 
 
 def part_of(problem: Sampling, first: int, count: int, total: int) -> Sampling:

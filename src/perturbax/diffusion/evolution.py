@@ -11,8 +11,9 @@ import numpy as np
 
 from ..core import Paper, check_integer, check_number
 from . import _papers
+from ._archive import Archive
 from ._evolution import DECISIONS, Space, child
-from ._search import AbstractSearch, Archive, Objective, Proposal
+from ._search import AbstractSearch, Objective, Proposal
 
 
 class Evolution(AbstractSearch):
@@ -32,7 +33,7 @@ class Evolution(AbstractSearch):
 
     **Raises:** `ValueError` or `TypeError` for a parameter out of range.
 
-    Source: Liu et al. 2024, section 4; numbers of the released configuration.
+    Source: Liu et al. 2024, arXiv 2312.07243; numbers of the released configuration.
 
     >>> Evolution(steps=5).budget
     300

@@ -1,7 +1,8 @@
 """Solver schedules by gradient descent through the sampler: the nodes and the coefficients of the relaxations.
 
 An extension: Liu et al. 2024 search these without gradients; that nodes can be optimised is the idea of AMED and GITS
-(Zhou et al. 2024, Chen et al. 2024). With the gaps between nodes as a softmax of `g`, which keeps them in order,
+(Zhou et al. 2024, arXiv 2312.00094; Chen et al. 2024, arXiv 2405.11326). With the gaps between nodes as a softmax of
+`g`, which keeps them in order,
 
     lambda_i = lambda_0 + (lambda_S - lambda_0) cumsum(softmax(g))_i,     (g, c) <- Adam on the loss of the score
 
@@ -18,14 +19,14 @@ import optax
 
 from ..core import Paper, check_instance, check_integer, check_number
 from . import _papers
+from ._archive import Archive
 from ._evolution import Space
 from ._plan import run_scanned
 from ._population import stack_schedules
-from ._sample import settle_denoiser
+from ._sample import conversions_of, settle_denoiser
 from ._schedule import SolverSchedule
 from ._scores import TrajectoryError
-from ._search import AbstractSearch, Archive, Objective, Proposal
-from ._search_runner import through
+from ._search import AbstractSearch, Objective, Proposal
 
 # A reverse sweep costs about twice the forward one, which it needs too.
 _COST_OF_GRADIENT = 3
@@ -53,7 +54,7 @@ class GradientTimes(AbstractSearch):
 
     **Raises:** `ValueError` or `TypeError` for a parameter out of range.
 
-    Source: derived here, see the module; Zhou et al. 2024, section 3 (AMED) for the idea.
+    Source: derived here, see the module; the idea is that of Zhou et al. 2024 (AMED), arXiv 2312.00094.
 
     >>> GradientTimes(steps=5).updates
     20
@@ -135,7 +136,7 @@ def _loss_and_gradient(start: SolverSchedule, theta: np.ndarray, objective: Obje
     runner, count = objective.runner, theta.size
     around = np.concatenate([theta[None], theta + _STEP * np.eye(count), theta - _STEP * np.eye(count)])
     stack = stack_schedules([_moved(start, one) for one in around], runner.problem.process)
-    numbers = stack.plans.mix, stack.rows(runner.problem.prediction, through(runner.problem))
+    numbers = stack.plans.mix, stack.rows(runner.problem.prediction, conversions_of(runner.problem))
     plan, (mix, rows) = (
         jax.tree.map(lambda leaf: leaf[0] if isinstance(leaf, np.ndarray) else leaf, tree)
         for tree in (stack.plans, numbers)

@@ -5,8 +5,9 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from ..core import Paper
+from ._archive import Archive
 from ._evolution import DECISIONS, Space, random_schedule
-from ._search import AbstractSearch, Archive, Objective, Proposal
+from ._search import AbstractSearch, Objective, Proposal
 
 _GENERATION = 16
 
@@ -25,7 +26,7 @@ class RandomSearch(AbstractSearch):
 
     **Raises:** `ValueError` or `TypeError` for a parameter out of range.
 
-    Source: Bergstra & Bengio 2012, section 1; baseline in Liu et al. 2024.
+    Source: Bergstra & Bengio 2012.
 
     >>> RandomSearch(steps=5, budget=100).steps
     5

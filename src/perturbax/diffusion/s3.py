@@ -1,7 +1,7 @@
 """S^3: a predictor-based search for solver schedules.
 
 Liu, Ning, Yang & Wang 2024, *A Unified Sampling Framework for Solver Searching of Diffusion Probabilistic Models*,
-arXiv 2312.07243, section 4. With an archive of scored schedules, in every round
+arXiv 2312.07243. With an archive of scored schedules, in every round
 
     1. train a predictor of the order of their scores;
     2. evolve a population on what the predictor says, which costs no evaluation of the network;
@@ -14,11 +14,12 @@ import numpy as np
 
 from ..core import Paper, check_instance, check_integer, check_number
 from . import _papers
+from ._archive import Archive
 from ._evolution import DECISIONS, Space, child
 from ._sample import Sampling
 from ._schedule import SolverSchedule
 from ._schedule_predictor import AbstractPredictor, Ranking, RecurrentPredictor
-from ._search import FINALISTS, AbstractSearch, Archive, Objective, Proposal, SearchResult, space_of
+from ._search import FINALISTS, AbstractSearch, Objective, Proposal, SearchResult, space_of
 
 
 class S3(AbstractSearch):
@@ -42,7 +43,7 @@ class S3(AbstractSearch):
 
     **Raises:** `ValueError` or `TypeError` for a parameter out of range.
 
-    Source: Liu et al. 2024, section 4, algorithm 2; evolution with the numbers of the released configuration.
+    Source: Liu et al. 2024; evolution with the numbers of the released configuration.
 
     >>> S3(steps=5).top_k
     8

@@ -36,7 +36,7 @@ class UniPC(AbstractScheduled):
 
     **Raises:** `ValueError` for an order outside 1 to 4, another word, or too few steps.
 
-    Source: Zhao et al. 2023, algorithms 1 to 4.
+    Source: Zhao et al. 2023, arXiv 2302.04867.
 
     >>> import jax
     >>> from perturbax import diffusion

@@ -28,7 +28,7 @@ class USF(AbstractScheduled):
 
     **Raises:** `TypeError` when `schedule` is none; when used, `ValueError` where the process does not reach its nodes.
 
-    Source: Liu et al. 2024, section 3.
+    Source: Liu et al. 2024, arXiv 2312.07243.
 
     >>> import jax
     >>> from perturbax import diffusion
