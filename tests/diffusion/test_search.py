@@ -3,6 +3,7 @@
 import functools
 import json
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -26,6 +27,8 @@ from perturbax.diffusion._evolution import DECISIONS, Space, child, random_sched
 from perturbax.diffusion._schedule import MIN_GAP
 from perturbax.diffusion._search import FINALISTS
 
+from .test_compilation import compilations
+
 PROCESS = diffusion.VPLinear()
 LOW, HIGH = (float(PROCESS.half_log_snr(t)) for t in (PROCESS.t_max, PROCESS.t_min))
 KEY = jax.random.key(0)
@@ -43,7 +46,8 @@ def predict(x, t):
 
 
 PROBLEM = diffusion.Sampling(predict, PROCESS, shape=(2,), prediction=diffusion.Data())
-SIZES = {"samples": 24, "validation": 24, "test": 48}
+# Sets of one size share their programs; so many starts, because few are easily fitted by chance.
+SIZES = {"samples": 256, "validation": 256, "test": 256}
 
 
 def find(method, problem=PROBLEM, **options):
@@ -51,13 +55,14 @@ def find(method, problem=PROBLEM, **options):
 
 
 @functools.cache
-def evolved():
-    return find(Evolution(steps=3, budget=KNOWN + FINALISTS + 120), samples=64, validation=64, test=128)
+def evolved(seed=0):
+    return find(Evolution(steps=3, budget=KNOWN + FINALISTS + 120), key=jax.random.key(seed))
 
 
 def test_what_is_found_is_better_than_every_known_solver_on_new_noise():
     found = evolved()
-    assert found.test_score < 0.9 * found.preset_test_score
+    ratios = [one.test_score / one.preset_test_score for one in map(evolved, range(3))]
+    assert np.median(ratios) < 0.9
     assert found.schedule.evaluations == 3
     assert found.stats["evaluations"] == len(found.scores) + FINALISTS == KNOWN + FINALISTS + 120
     assert np.all(np.diff(found.history) <= 0)
@@ -85,7 +90,7 @@ def test_the_scores_are_those_of_the_samples():
     [
         Evolution(steps=3, budget=KNOWN + FINALISTS + 20),
         S3(steps=3, budget=KNOWN + FINALISTS + 20, predictor=DensePredictor(width=8, updates=20)),
-        GradientTimes(steps=3, budget=KNOWN + FINALISTS + 14, updates=2),
+        pytest.param(GradientTimes(steps=3, budget=KNOWN + FINALISTS + 14, updates=2), marks=pytest.mark.slow),
     ],
     ids=lambda method: type(method).__name__,
 )
@@ -145,10 +150,10 @@ def test_a_score_that_is_not_a_number_is_the_worst():
         return np.nan if len(calls) % 2 else float(np.mean(np.abs(np.abs(x) - 1.0)))
 
     found = find(RandomSearch(steps=2, budget=80), score=metric)
-    assert calls[0] == (24, 2)
+    assert calls[0] == (256, 2)
     assert np.isinf(found.scores[::2]).all()
-    assert np.isfinite(found.validation_score) or np.isinf(found.validation_score)
-    assert np.isfinite(found.scores[np.argmin(found.scores)])
+    assert np.isfinite(found.scores[1::2]).all()
+    assert not np.isnan(found.validation_score)
 
 
 def test_a_score_is_averaged_over_repeats():
@@ -168,7 +173,8 @@ def test_the_frechet_distance_as_a_score():
     assert found.scores.min() < found.scores[0]
 
 
-def test_a_torch_denoiser_is_searched_one_by_one():
+@pytest.fixture(scope="module")
+def in_torch():
     torch = pytest.importorskip("torch")
 
     def model(x, t):
@@ -178,14 +184,26 @@ def test_a_torch_denoiser_is_searched_one_by_one():
         return mean + alpha * SHARP / variance * (x - alpha * mean)
 
     problem = diffusion.Sampling(model, PROCESS, shape=(2,), prediction=diffusion.Data())
-    x_T = np.random.default_rng(0).normal(size=(12, 2)).astype(np.float32)
-    method = Evolution(steps=2, budget=75)
-    sizes = {"samples": 4, "validation": 4, "test": 4, "score": diffusion.TrajectoryError(steps=30)}
-    foreign = find(method, problem, x_T=torch.from_numpy(x_T), **sizes)
-    ours = find(method, x_T=jnp.asarray(x_T), **sizes)
-    np.testing.assert_allclose(foreign.scores[:50], ours.scores[:50], rtol=1e-3, atol=1e-5)
+    return problem, torch.from_numpy(np.random.default_rng(0).normal(size=(12, 2)).astype(np.float32))
+
+
+def test_schedules_of_a_torch_denoiser_are_scored_one_by_one(in_torch):
+    problem, x_T = in_torch
+    schedules, score = list(known_schedules(3, PROCESS, "eps").values())[::20], diffusion.TrajectoryError(steps=30)
+    theirs = diffusion.score_schedules(problem, schedules, x_T=x_T, score=score)
+    ours = diffusion.score_schedules(PROBLEM, schedules, x_T=jnp.asarray(x_T.numpy()), score=score)
+    np.testing.assert_allclose(theirs, ours, rtol=1e-3, atol=1e-5)
     with pytest.raises(TypeError, match="needs a JAX model"):
-        find(GradientTimes(steps=2, budget=75), problem, x_T=torch.from_numpy(x_T), **sizes)
+        find(GradientTimes(steps=3), problem, x_T=x_T, samples=4, validation=4, test=4, score=score)
+
+
+@pytest.mark.slow
+def test_a_torch_denoiser_is_searched(in_torch):
+    problem, x_T = in_torch
+    sizes = {"samples": 4, "validation": 4, "test": 4, "score": diffusion.TrajectoryError(steps=30)}
+    foreign = find(Evolution(steps=2, budget=75), problem, x_T=x_T, **sizes)
+    ours = find(Evolution(steps=2, budget=75), x_T=jnp.asarray(x_T.numpy()), **sizes)
+    np.testing.assert_allclose(foreign.scores[:50], ours.scores[:50], rtol=1e-3, atol=1e-5)
 
 
 def test_conditions_are_cut_like_the_starts():
@@ -195,10 +213,22 @@ def test_conditions_are_cut_like_the_starts():
         return predict(x - PROCESS.alpha(t) * condition, t) + condition
 
     problem = diffusion.Sampling(model, PROCESS, shape=(2,), prediction=diffusion.Data(), condition=shift)
-    sizes = {"samples": 4, "validation": 4, "test": 4}
-    assert np.isfinite(find(RandomSearch(steps=2, budget=75), problem, **sizes).test_score)
+    x_T = jnp.asarray(np.random.default_rng(0).normal(size=(12, 2)), jnp.float32)
+    sizes = {"samples": 4, "validation": 4, "test": 4, "x_T": x_T}
+    found = find(RandomSearch(steps=2, budget=75), problem, **sizes)
+    last = eqx.tree_at(lambda p: p.condition, problem, shift[8:])
+    alone = diffusion.score_schedules(last, [found.schedule], x_T=x_T[8:])
+    assert found.test_score == pytest.approx(alone[0], rel=1e-4)
     with pytest.raises(ValueError, match="condition must have a leading axis of 1 or of all samples"):
         find(RandomSearch(steps=2, budget=75), problem, samples=5, validation=4, test=4)
+
+
+def test_a_second_search_compiles_nothing():
+    method = S3(steps=3, budget=KNOWN + FINALISTS + 20, predictor=DensePredictor(width=8, updates=20))
+    find(method)
+    with compilations() as seen:
+        find(method, key=jax.random.key(5))
+    assert seen == []
 
 
 def test_descent_improves_on_its_start_and_keeps_the_ends():
@@ -232,7 +262,7 @@ def test_the_gradient_through_the_plan_is_the_slope_of_the_loss():
         assert (loss(theta + e) - loss(theta - e)) / 2e-2 == pytest.approx(gradient[i], rel=0.05, abs=2e-3)
 
 
-@given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.sampled_from(["eps", "zero"]), st.floats(0.0, 1.0))
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1, 5]), st.sampled_from(["eps", "zero"]), st.floats(0.0, 1.0))
 def test_children_are_valid_and_spend_the_budget(seed, evaluations, final, rate):
     evaluations += final == "zero"
     space, rng = Space(evaluations, LOW, HIGH, final, DECISIONS), np.random.default_rng(seed)

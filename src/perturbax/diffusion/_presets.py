@@ -10,6 +10,7 @@ from ..core import check_instance, check_integer
 from ._grid import AbstractGrid, Karras, LogSNR, TimePower, TimeUniform
 from ._method import AbstractPlanned
 from ._process import AbstractProcess
+from ._remember import remembered
 from ._schedule import SolverSchedule
 from ._scheduled import AbstractScheduled
 from ._stepping import AbstractExponential, Multistep, Singlestep
@@ -108,10 +109,17 @@ def known_schedules(
 
     >>> from perturbax.diffusion import VPLinear
     >>> len(known_schedules(5, VPLinear()))
-    52
+    60
     """
     check_integer("steps", steps, minimum=1 + (final == "zero"))
-    found = {}
+    return dict(_known_schedules(int(steps), process, final, start))
+
+
+@remembered
+def _known_schedules(
+    steps: int, process: AbstractProcess, final: Any, start: float | None
+) -> tuple[tuple[str, SolverSchedule], ...]:
+    found = []
     for where in _GRIDS:
         grid = where(final=final)
         for name, method in _solvers(steps, grid):
@@ -120,8 +128,8 @@ def known_schedules(
             except ValueError:  # a solver whose order needs more evaluations, or a grid that needs alpha > 0
                 continue
             if schedule.evaluations == steps:
-                found[f"{name}, {where.__name__}"] = schedule
-    return found
+                found.append((f"{name}, {where.__name__}", schedule))
+    return tuple(found)
 
 
 def _solvers(n: int, grid: AbstractGrid) -> Iterator[tuple[str, Callable[[], AbstractPlanned]]]:
@@ -132,7 +140,8 @@ def _solvers(n: int, grid: AbstractGrid) -> Iterator[tuple[str, Callable[[], Abs
         for kind in ("midpoint", "taylor"):
             yield f"2M{sign} {kind}", functools.partial(build, order=2, stepping=exact, solver_type=kind)
         yield f"3M{sign}", functools.partial(build, order=3, stepping=exact)
-        yield f"2S{sign}", functools.partial(build, order=2, stepping=Singlestep())
+        for order in (2, 3):
+            yield f"{order}S{sign}", functools.partial(build, order=order, stepping=Singlestep())
     unipc = functools.partial(UniPC, n, grid=grid, lower_order_final=False)
     for order in (2, 3):
         yield f"UniPC-{order}", functools.partial(unipc, order=order)

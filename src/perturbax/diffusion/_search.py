@@ -243,15 +243,15 @@ def score_schedules(
     *,
     key: Any = None,
     score: AbstractScore | Callable = _TRAJECTORY_ERROR,
-    samples: int = 96,
+    samples: int | None = None,
     x_T: Any = None,
     repeats: int = 1,
     devices: Any = None,
 ) -> Float[np.ndarray, " schedules"]:
     """Score many schedules from the same starts, in one program for a JAX model.
 
-    **Arguments:** `schedules`: all with the same `final`; the others as for `search`, with one set of noise, which is
-    the search's own when `key` and `samples` are.
+    **Arguments:** `schedules`: all with the same `final`; `samples`: as many as `x_T` has, or 96; the others as for
+    `search`, with one set of noise, which is the search's own when `key` and `samples` are.
 
     **Returns:** a score for each schedule, infinite where it is NaN.
 
@@ -273,6 +273,10 @@ def score_schedules(
             raise ValueError(f"schedules must all have the same final, got {schedule.final!r} at {i}")
     if x_T is None:
         check_key("key", key)
+        samples = 96 if samples is None else samples
+    else:
+        x_T = settle_start(x_T, problem.shape)
+        samples = x_T.shape[0] if samples is None else samples
     sizes = {"samples": check_integer("samples", samples, minimum=2)}
     repeats = check_integer("repeats", repeats, minimum=1)
     (part,) = _parts(problem, x_T, key, sizes, devices)
