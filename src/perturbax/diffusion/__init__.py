@@ -134,12 +134,12 @@ from ._schedule import SolverSchedule as SolverSchedule
 from ._schedule_predictor import DensePredictor as DensePredictor
 from ._schedule_predictor import RecurrentPredictor as RecurrentPredictor
 from ._scheduled import AbstractScheduled as AbstractScheduled
+from ._score_schedules import score_schedules as score_schedules
 from ._scores import AbstractScore as AbstractScore
 from ._scores import Frechet as Frechet
 from ._scores import TrajectoryError as TrajectoryError
 from ._search import AbstractSearch as AbstractSearch
 from ._search import SearchResult as SearchResult
-from ._search import score_schedules as score_schedules
 from ._search import search as search
 from ._stability import Stability as Stability
 from ._stability import stability as stability

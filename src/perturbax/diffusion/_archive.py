@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import numpy as np
 
-from ..core import write_atomic
+from ..core import Method, digest, write_atomic
+from ._sample import Sampling
 from ._schedule import SolverSchedule
 
 _FORMAT = "perturbax-search-1"
@@ -30,6 +32,30 @@ class Archive(NamedTuple):
     def best(self, count: int) -> list[SolverSchedule]:
         """The schedules of the lowest scores, best first."""
         return [self.schedules[i] for i in np.argsort(self.scores, kind="stable")[:count]]
+
+
+def signature_of(
+    problem: Sampling, method: Method, key: Any, sizes: dict[str, int], score: Any, x_T: Any, known: Any
+) -> dict[str, str]:
+    """What must be the same for a search to go on. The budget may grow."""
+    settings = {name: getattr(method, name) for name in method.__dataclass_fields__ if name != "budget"}
+    signature = {
+        "method": f"{type(method).__name__} {eqx.tree_pformat(settings, width=10_000)}",
+        "sizes": str(sizes),
+        "key": digest(key),
+        "known solvers": digest(known),
+        "x_T": "drawn" if x_T is None else digest(np.asarray(x_T)),
+        "score": _told(score),
+    }
+    return signature | {name: _told(getattr(problem, name)) for name in problem.__dataclass_fields__}
+
+
+def _told(value: Any) -> str:
+    """The content of a value as a word; the name of its type where there is no telling, as for compiled functions."""
+    try:
+        return digest(value)
+    except (TypeError, OSError):
+        return type(value).__name__
 
 
 def save_archive(path: Path, archive: Archive, signature: dict[str, str]) -> None:

@@ -32,7 +32,7 @@ def solver_schedule(method: AbstractPlanned, process: AbstractProcess, start: fl
 
     >>> from perturbax.diffusion import VPLinear
     >>> solver_schedule(DPMSolverPP(steps=4), VPLinear()).orders
-    (1, 2, 1)
+    (1, 2, 2)
     """
     check_instance("method", method, AbstractPlanned, "a sampler such as DPMSolverPP()")
     check_instance("process", process, AbstractProcess, "a process such as VPLinear()")

@@ -155,7 +155,6 @@ class SolverSchedule(eqx.Module):
         )
         self.predictions = _choices("predictions", predictions, PREDICTIONS, steps)
         self.relaxations = _choices("relaxations", relaxations, RELAXATIONS, steps)
-        correctors = ("none",) * (steps - 1) if correctors is None else correctors
         if isinstance(correctors, str):
             correctors = (correctors,) * (steps - 1) + ("none",)
         self.correctors = _choices("correctors", correctors, CORRECTORS, steps)

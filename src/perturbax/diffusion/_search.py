@@ -8,7 +8,7 @@ counts every candidate that is scored on the first or the second set.
 import abc
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -17,21 +17,19 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..core import Method, check_choice, check_instance, check_integer, check_key, check_number, digest
+from ..core import Method, check_choice, check_instance, check_integer, check_key, check_number
 from ..core import progress as progress_bar
-from ._archive import Archive, load_archive, save_archive
-from ._door import check_drawable, settle_start
+from ._archive import Archive, load_archive, save_archive, signature_of
 from ._evolution import DECISIONS, Space
-from ._noise import start_noise
 from ._presets import known_schedules
 from ._sample import Sampling
 from ._schedule import FINALS, SolverSchedule
-from ._scores import AbstractScore, Metric, TrajectoryError
-from ._search_runner import Runner, part_of
+from ._score_schedules import TRAJECTORY_ERROR, ScoredSet, runners_of, settle_score
+from ._scores import AbstractScore
+from ._search_runner import CHUNK, Runner
 
 # Candidates that the validation set chooses from.
 FINALISTS = 10
-_TRAJECTORY_ERROR = TrajectoryError()
 
 
 class Proposal(NamedTuple):
@@ -109,12 +107,13 @@ def search(
     method: AbstractSearch,
     *,
     key: Any,
-    score: AbstractScore | Callable = _TRAJECTORY_ERROR,
+    score: AbstractScore | Callable = TRAJECTORY_ERROR,
     samples: int = 96,
     validation: int = 96,
     test: int = 256,
     x_T: Any = None,
     repeats: int = 1,
+    chunk: int = CHUNK,
     seconds: float | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = True,
@@ -136,6 +135,7 @@ def search(
     - `x_T`: all starts at once, `samples + validation + test` of them; for a model of another framework arrays of that
       framework, whose schedules are then run one by one, which is slower.
     - `repeats`: average a score that is not deterministic over so many calls.
+    - `chunk`: candidates that are sampled in one call; fewer for a network that fills the memory by itself.
     - `seconds`: stop proposing after this wall time, also with budget left.
     - `checkpoint`: a JSON file that the state is kept in after every generation; with `resume` a search that was
       stopped goes on from it to the same result.
@@ -154,14 +154,14 @@ def search(
     >>> exact = lambda x, t: process.sigma(t) * x / (0.25 * process.alpha(t) ** 2 + process.sigma(t) ** 2)  # N(0, 1/4)
     >>> problem = diffusion.Sampling(exact, process, shape=(2,))
     >>> found = diffusion.search(problem, diffusion.Evolution(steps=3, budget=90), key=jax.random.key(0))
-    >>> found.test_score < found.preset_test_score
-    True
+    >>> found.schedule.evaluations, found.stats["evaluations"]
+    (3, 90)
     """
     started = time.monotonic()
     check_instance("problem", problem, Sampling, "a diffusion.Sampling problem")
     check_instance("method", method, AbstractSearch, "a search method such as S3()")
     check_key("key", key)
-    score = _settle_score(score)
+    score = settle_score(score)
     sizes = {"samples": samples, "validation": validation, "test": test}
     sizes = {name: check_integer(name, size, minimum=2) for name, size in sizes.items()}
     repeats = check_integer("repeats", repeats, minimum=1)
@@ -174,10 +174,11 @@ def search(
             f"budget must be more than {len(known) + FINALISTS}, for the {len(known)} known solvers and {FINALISTS} "
             f"validations, got {method.budget}"
         )
-    sets = [_Set(*parts, score, repeats, method.final) for parts in _parts(problem, x_T, key, sizes, devices)]
+    runners = runners_of(problem, x_T, key, sizes, devices, check_integer("chunk", chunk, minimum=1))
+    sets = [ScoredSet(runner, score, repeats, method.final) for runner in runners]
     objective = Objective(sets[0].runner, score, sets[0].reference)
     path = None if checkpoint is None else Path(checkpoint)
-    signature = _signature(problem, method, key, sizes, space, score, x_T)
+    signature = signature_of(problem, method, key, {**sizes, "repeats": repeats}, score, x_T, tuple(known.values()))
     archive = load_archive(path, signature) if path is not None and resume and path.exists() else Archive()
 
     def extend(archive: Archive, proposal: Proposal, generation: int) -> Archive:
@@ -230,84 +231,11 @@ def search(
         costs=np.array(archive.costs),
         predictor_rank_correlation=_rank_correlation(archive),
         stats={
-            "evaluations": archive.spent + FINALISTS,
+            "evaluations": archive.spent + len(finalists),
             "generations": generation,
             "seconds": time.monotonic() - started,
         },
     )
-
-
-def score_schedules(
-    problem: Sampling,
-    schedules: Sequence[SolverSchedule],
-    *,
-    key: Any = None,
-    score: AbstractScore | Callable = _TRAJECTORY_ERROR,
-    samples: int | None = None,
-    x_T: Any = None,
-    repeats: int = 1,
-    devices: Any = None,
-) -> Float[np.ndarray, " schedules"]:
-    """Score many schedules from the same starts, in one program for a JAX model.
-
-    **Arguments:** `schedules`: all with the same `final`; `samples`: as many as `x_T` has, or 96; the others as for
-    `search`, with one set of noise, which is the search's own when `key` and `samples` are.
-
-    **Returns:** a score for each schedule, infinite where it is NaN.
-
-    **Raises:** `ValueError` or `TypeError` for arguments that do not fit.
-
-    >>> from perturbax import diffusion
-    >>> problem = diffusion.Sampling(lambda x, t: 0.5 * x, diffusion.VPLinear(), shape=(2,))
-    >>> known = diffusion.known_schedules(4, problem.process)
-    >>> scores = score_schedules(problem, list(known.values()), key=jax.random.key(0), samples=16)
-    >>> list(known)[int(scores.argmin())]
-    'UniPC-3, LogSNR'
-    """
-    check_instance("problem", problem, Sampling, "a diffusion.Sampling problem")
-    if not schedules:
-        raise ValueError("schedules must hold at least one schedule, got none")
-    for i, schedule in enumerate(schedules):
-        check_instance(f"schedules[{i}]", schedule, SolverSchedule, "a diffusion.SolverSchedule")
-        if schedule.final != schedules[0].final:
-            raise ValueError(f"schedules must all have the same final, got {schedule.final!r} at {i}")
-    if x_T is None:
-        check_key("key", key)
-        samples = 96 if samples is None else samples
-    else:
-        x_T = settle_start(x_T, problem.shape)
-        samples = x_T.shape[0] if samples is None else samples
-    sizes = {"samples": check_integer("samples", samples, minimum=2)}
-    repeats = check_integer("repeats", repeats, minimum=1)
-    (part,) = _parts(problem, x_T, key, sizes, devices)
-    return np.array(_Set(*part, _settle_score(score), repeats, schedules[0].final).scores(list(schedules)))
-
-
-def _settle_score(score: Any) -> AbstractScore:
-    if isinstance(score, AbstractScore):
-        return score
-    if isinstance(score, type) or not callable(score):
-        raise TypeError(f"score must be a function of the samples or TrajectoryError(), got {score!r}")
-    return Metric(score)
-
-
-class _Set:
-    """A set of noise, and the scores of schedules on it."""
-
-    def __init__(self, problem: Sampling, x_T: Any, devices: Any, score: AbstractScore, repeats: int, final: Any):
-        self.runner = Runner(problem, x_T, devices)
-        self._score, self._repeats = score, repeats
-        self.reference = score.reference(self.runner.sampled, final)
-
-    def scores(self, schedules: list[SolverSchedule]) -> list[float]:
-        return [self._one(x) for x in self.runner.samples(schedules)]
-
-    def _one(self, x: np.ndarray) -> float:
-        if not np.isfinite(x).all():
-            return np.inf
-        values = [float(self._score(x, self.reference)) for _ in range(self._repeats)]
-        mean = float(np.mean(values))
-        return np.inf if np.isnan(mean) else mean
 
 
 def space_of(problem: Sampling, method: AbstractSearch) -> Space:
@@ -321,25 +249,6 @@ def space_of(problem: Sampling, method: AbstractSearch) -> Space:
     if not np.isfinite(low) or not np.isfinite(high):
         raise ValueError("problem must start where alpha > 0 and end where sigma > 0 for a search; give it a start")
     return Space(method.steps, low, high, method.final, tuple(method.decisions))
-
-
-def _parts(problem: Sampling, x_T: Any, key: Any, sizes: dict[str, int], devices: Any) -> list[tuple[Any, Any, Any]]:
-    """Problem, starts and devices of the three sets."""
-    total, start = sum(sizes.values()), problem.process.t_max if problem.start is None else problem.start
-    if x_T is None:
-        check_drawable(problem.process, start)
-        std = np.float32(problem.process.sigma(start))
-        x_T = start_noise(key, np.uint32(0), (total, *problem.shape), std, problem.process.noise)
-    else:
-        x_T = settle_start(x_T, problem.shape)
-        if x_T.shape[0] != total:
-            raise ValueError(f"x_T must hold {' + '.join(sizes)} = {total} starts, got {x_T.shape[0]}")
-    local = jax.local_devices() if devices is None else list(devices)
-    parts, first = [], 0
-    for size in sizes.values():
-        parts.append((part_of(problem, first, size, total), x_T[first : first + size], local))
-        first += size
-    return parts
 
 
 def _words(key: Any) -> Any:
@@ -356,19 +265,3 @@ def _rank_correlation(archive: Archive) -> float | None:
         if own.sum() > 2:
             found.append(spearmanr(predicted[own], scores[own]).statistic)
     return float(np.nanmean(found)) if found and np.isfinite(found).any() else None
-
-
-def _signature(
-    problem: Sampling, method: Any, key: Any, sizes: dict[str, int], space: Space, score: Any, x_T: Any
-) -> dict[str, str]:
-    """What must be the same for a search to go on; the budget may grow. Functions cannot be told apart."""
-    settings = {name: getattr(method, name) for name in method.__dataclass_fields__ if name != "budget"}
-    return {
-        "method": f"{type(method).__name__} {eqx.tree_pformat(settings, width=10_000)}",
-        "key": str(np.asarray(_words(key)).tolist()),
-        "sizes": str(sizes),
-        "space": str(tuple(space)),
-        "problem": eqx.tree_pformat((problem.process, problem.prediction, problem.shape, problem.start), width=10_000),
-        "score": type(score).__name__,
-        "x_T": "drawn" if x_T is None else digest(np.asarray(x_T))[:16],
-    }

@@ -15,19 +15,20 @@ from ._sample import Sampling, conversions_of, run_plan, settle_denoiser
 from ._schedule import SolverSchedule
 from .usf import USF
 
-# Candidates in one call: enough to amortise it, few enough that the states stay in a processor's cache.
+# Candidates in one call unless told otherwise: enough to amortise it, few enough that the states stay in a
+# processor's cache.
 CHUNK = 8
 
 
 class Runner:
-    """Samples of schedules from fixed starts. `devices`: over which the schedules of a chunk are split."""
+    """Samples of schedules from fixed starts. `devices`: over which the `chunk` schedules of a call are split."""
 
-    def __init__(self, problem: Sampling, x_T: Any, devices: Sequence[Any] = ()):
+    def __init__(self, problem: Sampling, x_T: Any, devices: Sequence[Any] = (), chunk: int = CHUNK):
         self.problem, self.x_T = problem, x_T
         self.foreign = not isinstance(x_T, jax.Array)
         mesh = Mesh(np.array(devices), ("schedule",)) if len(devices) > 1 else None
         self._sharding = None if mesh is None else NamedSharding(mesh, PartitionSpec("schedule"))
-        self._chunk = CHUNK if mesh is None else -(-CHUNK // mesh.size) * mesh.size
+        self._chunk = chunk if mesh is None else -(-chunk // mesh.size) * mesh.size
 
     def sampled(self, method: Any) -> Any:
         """Samples of one sampler; raises where the model is not finite."""

@@ -3,7 +3,7 @@
 The model is the mixture fitted on the real digits, whose denoiser is exact; scores are the median over samples of the
 root mean square distance to the fine solution from the same noise, from t = 1 to t = 1e-3. Searches see 96 starts, the
 best ten are compared on 96 others, and what is reported is measured on 256 more. "Known" solvers are DDIM, DPM-Solver
-and DPM-Solver++ (2M in both forms, 3M, 2S) and UniPC on four grids; the best of them is chosen on the 96 starts, too.
+and DPM-Solver++ (2M in both forms, exact 3M, 2S, 3S) and UniPC on four grids; the best of them is chosen on the 96 starts, too.
 The preset `full` searches the network trained on MNIST for the Frechet distance in features of a classifier.
 """
 
@@ -24,12 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-_METHODS: dict[str, Any] = {
-    "S3": diffusion.S3,
-    "Evolution": diffusion.Evolution,
-    "RandomSearch": diffusion.RandomSearch,
-    "GradientTimes": diffusion.GradientTimes,
-}
+_SEARCHES: tuple[Any, ...] = (diffusion.S3, diffusion.Evolution, diffusion.RandomSearch, diffusion.GradientTimes)
+_METHODS = {method.__name__: method for method in _SEARCHES}
 _UNSEEN = 64  # schedules that the predictor is asked for and that it was not trained on
 
 
@@ -296,12 +292,8 @@ def _draw_schedule(axes: Any, schedule: diffusion.SolverSchedule, steps: int) ->
                 (0.5 * (left + right), 0.1), ha="center", va="bottom", fontsize=7, rotation=90,
             )  # fmt: skip
     skips = ", first step analytic" if schedule.analytic_first_step else ""
-    axes.set_title(
-        f"Found for {steps} evaluations{skips}. Orange: data, blue: noise,\nhatched: corrector, pt: points of the first "
-        "derivative, number: its relaxation c",
-        loc="left",
-        fontsize=9,
-    )
+    said = "orange: data, blue: noise, hatched: corrector; points of the first derivative, its relaxation c"
+    axes.set_title(f"Found for {steps} evaluations{skips}\n{said}", loc="left", fontsize=9)
     axes.set(xlabel="half log-SNR", ylabel="order", yticks=(1, 2, 3, 4), ylim=(0, 4.2))
     axes.spines[["top", "right"]].set_visible(False)
 
