@@ -20,7 +20,7 @@ def search(
     model: options.Model = None,
     nfe: Annotated[int, typer.Option(min=1, help="Network evaluations of the schedule.")] = 5,
     budget: Annotated[
-        int, typer.Option(min=1, help="Candidates that may be scored, some 50 known solvers included.")
+        int, typer.Option(min=1, help="Candidates that may be scored, some 60 known solvers included.")
     ] = 300,
     seconds: Annotated[float | None, typer.Option(min=0.0, help="Stop proposing after so long.")] = None,
     method: Annotated[str, typer.Option(help="s3, evolution, random or gradient.")] = "s3",

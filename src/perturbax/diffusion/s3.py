@@ -25,7 +25,7 @@ from ._search import FINALISTS, AbstractSearch, Objective, Proposal, SearchResul
 class S3(AbstractSearch):
     """Evolution on a learned ranking, of which only the best are really scored.
 
-    Worth its own training where scoring a candidate takes longer than that, which is a second or two per round.
+    Worth its own training, a third of a second per round on a processor, where scoring candidates takes longer.
 
     **Arguments:**
 

@@ -3,7 +3,7 @@
 The model is the mixture fitted on the real digits, whose denoiser is exact; scores are the median over samples of the
 root mean square distance to the fine solution from the same noise, from t = 1 to t = 1e-3. Searches see 96 starts, the
 best ten are compared on 96 others, and what is reported is measured on 256 more. "Known" solvers are DDIM, DPM-Solver
-and DPM-Solver++ (2M in both forms, exact 3M, 2S, 3S) and UniPC on four grids; the best of them is chosen on the 96 starts, too.
+and DPM-Solver++ (2M in both forms, exact 3M, 2S, 3S) and UniPC on four grids; the best is chosen on the 96 starts, too.
 The preset `full` searches the network trained on MNIST for the Frechet distance in features of a classifier.
 """
 
