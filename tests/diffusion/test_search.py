@@ -34,6 +34,7 @@ LOW, HIGH = (float(PROCESS.half_log_snr(t)) for t in (PROCESS.t_max, PROCESS.t_m
 KEY = jax.random.key(0)
 MEANS, SHARP = np.array([-1.0, 1.0], np.float32), 0.04
 KNOWN = len(known_schedules(3, PROCESS, "eps"))
+BUDGET = KNOWN + FINALISTS + 20
 
 
 def predict(x, t):
@@ -88,8 +89,8 @@ def test_the_scores_are_those_of_the_samples():
 @pytest.mark.parametrize(
     "method",
     [
-        Evolution(steps=3, budget=KNOWN + FINALISTS + 20),
-        S3(steps=3, budget=KNOWN + FINALISTS + 20, predictor=DensePredictor(width=8, updates=20)),
+        pytest.param(Evolution(steps=3, budget=BUDGET), marks=pytest.mark.slow),
+        S3(steps=3, budget=BUDGET, predictor=DensePredictor(width=8, updates=20)),
         pytest.param(GradientTimes(steps=3, budget=KNOWN + FINALISTS + 14, updates=2), marks=pytest.mark.slow),
     ],
     ids=lambda method: type(method).__name__,
@@ -119,8 +120,8 @@ def test_a_killed_search_goes_on_to_the_same_result(method, tmp_path, monkeypatc
 
 def test_a_finished_search_can_be_given_a_larger_budget(tmp_path):
     path = tmp_path / "search.json"
-    short = find(RandomSearch(steps=2, budget=80), checkpoint=path)
-    longer = find(RandomSearch(steps=2, budget=90), checkpoint=path)
+    short = find(RandomSearch(steps=3, budget=BUDGET), checkpoint=path)
+    longer = find(RandomSearch(steps=3, budget=BUDGET + 10), checkpoint=path)
     assert len(longer.scores) == len(short.scores) + 10
     np.testing.assert_array_equal(longer.scores[: len(short.scores)], short.scores)
 
@@ -135,11 +136,29 @@ def test_a_finished_search_can_be_given_a_larger_budget(tmp_path):
 )
 def test_a_checkpoint_of_something_else_is_refused(tmp_path, change, message):
     path = tmp_path / "search.json"
-    method = RandomSearch(steps=2, budget=80)
+    method = RandomSearch(steps=3, budget=BUDGET)
     find(method, checkpoint=path)
     change(path)
     with pytest.raises(ValueError, match=message):
         find(method, checkpoint=path)
+
+
+def test_a_checkpoint_of_another_model_or_score_is_refused(tmp_path):
+    path = tmp_path / "search.json"
+    method = RandomSearch(steps=3, budget=BUDGET)
+    find(method, checkpoint=path)
+    other = diffusion.Sampling(lambda x, t: 0.5 * predict(x, t), PROCESS, (2,), diffusion.Data())
+    with pytest.raises(ValueError, match="of another search: its model"):
+        find(method, other, checkpoint=path)
+    with pytest.raises(ValueError, match="of another search: its score"):
+        find(method, score=diffusion.TrajectoryError(steps=90), checkpoint=path)
+    assert len(find(method, score=diffusion.TrajectoryError(steps=90), checkpoint=path, resume=False).scores) > KNOWN
+
+
+def test_the_size_of_a_chunk_does_not_matter():
+    schedules = list(known_schedules(3, PROCESS, "eps").values())[::12]
+    one, three = (diffusion.score_schedules(PROBLEM, schedules, key=KEY, samples=256, chunk=n) for n in (8, 3))
+    np.testing.assert_allclose(one, three, rtol=1e-4)
 
 
 def test_a_score_that_is_not_a_number_is_the_worst():
@@ -149,7 +168,7 @@ def test_a_score_that_is_not_a_number_is_the_worst():
         calls.append(x.shape)
         return np.nan if len(calls) % 2 else float(np.mean(np.abs(np.abs(x) - 1.0)))
 
-    found = find(RandomSearch(steps=2, budget=80), score=metric)
+    found = find(RandomSearch(steps=3, budget=BUDGET), score=metric)
     assert calls[0] == (256, 2)
     assert np.isinf(found.scores[::2]).all()
     assert np.isfinite(found.scores[1::2]).all()
@@ -163,13 +182,13 @@ def test_a_score_is_averaged_over_repeats():
         calls.append(1)
         return float(len(calls) % 2)
 
-    assert set(find(RandomSearch(steps=2, budget=80), score=metric, repeats=2).scores) == {0.5}
+    assert set(find(RandomSearch(steps=3, budget=BUDGET), score=metric, repeats=2).scores) == {0.5}
 
 
 def test_the_frechet_distance_as_a_score():
     real = np.random.default_rng(0).choice([-1.0, 1.0], (400, 2)) + 0.2 * np.random.default_rng(1).normal(size=(400, 2))
     score = diffusion.Frechet(lambda x: np.concatenate([x, x**2], 1), real)
-    found = find(Evolution(steps=2, budget=90), score=score)
+    found = find(Evolution(steps=3, budget=BUDGET), score=score)
     assert found.scores.min() < found.scores[0]
 
 
@@ -224,7 +243,7 @@ def test_conditions_are_cut_like_the_starts():
 
 
 def test_a_second_search_compiles_nothing():
-    method = S3(steps=3, budget=KNOWN + FINALISTS + 20, predictor=DensePredictor(width=8, updates=20))
+    method = S3(steps=3, budget=BUDGET, predictor=DensePredictor(width=8, updates=20))
     find(method)
     with compilations() as seen:
         find(method, key=jax.random.key(5))
@@ -304,8 +323,8 @@ def test_a_predictor_learns_an_order(predictor):
 
 
 def test_wall_time_stops_a_search():
-    found = find(RandomSearch(steps=2, budget=10_000), seconds=0.0)
-    assert len(found.scores) == len(known_schedules(2, PROCESS, "eps"))
+    found = find(RandomSearch(steps=3, budget=10_000), seconds=0.0)
+    assert len(found.scores) == KNOWN
 
 
 def test_an_archive_gives_its_best():
@@ -321,6 +340,9 @@ def test_an_archive_gives_its_best():
         (lambda: find(S3(), score="fid"), "score"),
         (lambda: find(S3(), samples=1), "samples must be"),
         (lambda: find(S3(), repeats=0), "repeats must be"),
+        (lambda: find(S3(), chunk=0), "chunk must be"),
+        (lambda: diffusion.score_schedules(PROBLEM, [], key=KEY), "at least one schedule"),
+        (lambda: diffusion.score_schedules(PROBLEM, [SolverSchedule([LOW, HIGH])], key=None), "key"),
         (lambda: find(S3(), x_T=np.zeros((5, 2), np.float32)), "x_T must hold samples"),
         (lambda: find(S3(), seconds=-1.0), "seconds must be"),
         (lambda: find(GradientTimes(steps=3), score=lambda x: 0.0), "score must be TrajectoryError"),

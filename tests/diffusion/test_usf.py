@@ -26,8 +26,15 @@ def draw(model, method, x_T=X_T, **parts):
     return diffusion.sample(problem, method, x_T=x_T)
 
 
-@pytest.mark.parametrize("final", ["eps", "zero"])
-@pytest.mark.parametrize("cls", [DPMSolver, DPMSolverPP])
+@pytest.mark.parametrize(
+    ("cls", "final"),
+    [
+        (DPMSolver, "eps"),
+        (DPMSolverPP, "zero"),
+        pytest.param(DPMSolver, "zero", marks=pytest.mark.slow),
+        pytest.param(DPMSolverPP, "eps", marks=pytest.mark.slow),
+    ],
+)
 def test_known_solvers_are_schedules(gaussian, cls, final):
     """The bar of the system: the same samples to 1e-10 in float64."""
     grid, other = diffusion.LogSNR(final=final), diffusion.Karras(final=final)
