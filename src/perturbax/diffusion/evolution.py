@@ -35,7 +35,8 @@ class Evolution(AbstractSearch):
 
     Source: Liu et al. 2024, arXiv 2312.07243; numbers of the released configuration.
 
-    >>> Evolution(steps=5).budget
+    >>> from perturbax import diffusion
+    >>> diffusion.Evolution(steps=5).budget
     300
     """
 

@@ -56,7 +56,8 @@ class GradientTimes(AbstractSearch):
 
     Source: derived here, see the module; the idea is that of Zhou et al. 2024 (AMED), arXiv 2312.00094.
 
-    >>> GradientTimes(steps=5).updates
+    >>> from perturbax import diffusion
+    >>> diffusion.GradientTimes(steps=5).updates
     20
     """
 

@@ -28,7 +28,8 @@ class RandomSearch(AbstractSearch):
 
     Source: Bergstra & Bengio 2012.
 
-    >>> RandomSearch(steps=5, budget=100).steps
+    >>> from perturbax import diffusion
+    >>> diffusion.RandomSearch(steps=5, budget=100).steps
     5
     """
 

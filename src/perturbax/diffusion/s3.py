@@ -45,7 +45,8 @@ class S3(AbstractSearch):
 
     Source: Liu et al. 2024; evolution with the numbers of the released configuration.
 
-    >>> S3(steps=5).top_k
+    >>> from perturbax import diffusion
+    >>> diffusion.S3(steps=5).top_k
     8
     """
 
