@@ -343,6 +343,7 @@ def test_an_archive_gives_its_best():
         (lambda: find(S3(), chunk=0), "chunk must be"),
         (lambda: diffusion.score_schedules(PROBLEM, [], key=KEY), "at least one schedule"),
         (lambda: diffusion.score_schedules(PROBLEM, [SolverSchedule([LOW, HIGH])], key=None), "key"),
+        (lambda: diffusion.score_schedules(PROBLEM, [SolverSchedule([0.0, HIGH])], key=KEY), "must begin where"),
         (lambda: find(S3(), x_T=np.zeros((5, 2), np.float32)), "x_T must hold samples"),
         (lambda: find(S3(), seconds=-1.0), "seconds must be"),
         (lambda: find(GradientTimes(steps=3), score=lambda x: 0.0), "score must be TrajectoryError"),

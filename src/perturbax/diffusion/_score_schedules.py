@@ -49,10 +49,16 @@ def score_schedules(
     check_instance("problem", problem, Sampling, "a diffusion.Sampling problem")
     if not schedules:
         raise ValueError("schedules must hold at least one schedule, got none")
+    start = problem.process.half_log_snr(problem.process.t_max if problem.start is None else problem.start)
     for i, schedule in enumerate(schedules):
         check_instance(f"schedules[{i}]", schedule, SolverSchedule, "a diffusion.SolverSchedule")
         if schedule.final != schedules[0].final:
             raise ValueError(f"schedules must all have the same final, got {schedule.final!r} at {i}")
+        if not np.isclose(schedule.half_log_snr[0], start, rtol=1e-6, atol=1e-6):
+            raise ValueError(
+                f"schedules[{i}] must begin where the problem starts, at half log-SNR {float(start):.6g}, got "
+                f"{schedule.half_log_snr[0]:.6g}"
+            )
     if x_T is None:
         check_key("key", key)
         samples = 96 if samples is None else samples
