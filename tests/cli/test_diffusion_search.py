@@ -71,6 +71,14 @@ def test_an_own_score_and_data(here, capsys):
     assert "of the best known solver" in capsys.readouterr().err
 
 
+def test_a_search_without_time_is_among_the_known_solvers(here, capsys):
+    known = diffusion.known_schedules(2, diffusion.VPLinear())
+    assert search("--seconds", 0, "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["evaluations"] == len(known) + 10
+    assert diffusion.SolverSchedule.from_json(here / "schedule.json") in known.values()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
