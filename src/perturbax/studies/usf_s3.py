@@ -4,7 +4,8 @@ The model is the mixture fitted on the real digits, whose denoiser is exact; sco
 root mean square distance to the fine solution from the same noise, from t = 1 to t = 1e-3. Searches see 96 starts, the
 best ten are compared on 96 others, and what is reported is measured on 256 more. "Known" solvers are DDIM, DPM-Solver
 and DPM-Solver++ (2M in both forms, exact 3M, 2S, 3S) and UniPC on four grids; the best is chosen on the 96 starts, too.
-The preset `full` searches the network trained on MNIST for the Frechet distance in features of a classifier.
+The preset `full` also searches the network trained on MNIST for the Frechet distance in features of a classifier; that
+has no bars.
 """
 
 import functools
@@ -31,27 +32,24 @@ _UNSEEN = 64  # schedules that the predictor is asked for and that it was not tr
 
 def trials(preset: Mapping[str, Any]) -> list[Trial]:
     """The grid: searches at two costs, known solvers at more, and the equivalence of solvers and their schedules."""
-    sizes = {"samples": preset["samples"], "test": preset["test"]}
-    return [
-        Trial({"problem": problem, "method": method, "steps": steps, "budget": budget, **sizes}, seed)
-        for problem, method, steps, budget, seeds in _parts(preset)
-        for seed in range(seeds)
-    ]
+    grid = [Trial(cell, seed) for part in preset["parts"] for cell, seeds in _cells(part) for seed in range(seeds)]
+    # What follows from the coefficients has no seed.
+    equivalent = [{"problem": "equivalence", "method": method, "steps": 10} for method in preset["equivalent"]]
+    return [*grid, *(Trial({**cell, "budget": 0, "samples": 8, "test": 8}, 0) for cell in equivalent)]
 
 
-def _parts(preset: Mapping[str, Any]) -> Iterator[tuple[str, str, int, int, int]]:
-    name, seeds = preset["problem"], preset["seeds"]
-    for steps, budget in preset["searches"]:
-        yield name, "S3", steps, budget, seeds
-    for method in preset["baselines"]:
-        yield name, method, *preset["searches"][0], seeds
-    for method in ("S3", "Evolution") if preset["short"] else ():
-        yield name, method, preset["searches"][0][0], preset["short"], preset["short_seeds"]
-    for steps in preset["known"]:
-        yield name, "known", steps, 0, 1
-    for method in preset["equivalent"]:
-        # What follows from the coefficients has no seed.
-        yield "equivalence", method, 10, 0, 1
+def _cells(part: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], int]]:
+    """The cells of a problem, each with its number of seeds."""
+    common, seeds = {name: part[name] for name in ("problem", "samples", "test")}, part["seeds"]
+    for steps, budget in part["searches"]:
+        yield {**common, "method": "S3", "steps": steps, "budget": budget}, seeds
+    steps, budget = part["searches"][0]
+    for method in part["baselines"]:
+        yield {**common, "method": method, "steps": steps, "budget": budget}, seeds
+    for method in ("S3", "Evolution") if part["short"] else ():
+        yield {**common, "method": method, "steps": steps, "budget": part["short"]}, part["short_seeds"]
+    for steps in part["known"]:
+        yield {**common, "method": "known", "steps": steps, "budget": 0}, 1
 
 
 def run(trial: Trial, key: Any) -> dict[str, Any]:
@@ -126,7 +124,7 @@ def _run_equivalence(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
     worst = 0.0
     with core.float64():
         problem = mixture_problem(digits("float64"), diffusion.VPLinear())
-        x_T = jax.random.normal(key, (8, 64), np.float64)
+        x_T = jax.random.normal(key, (cell["samples"], 64), np.float64)
         for method in _variants(cell["method"], cell["steps"]):
             schedule = diffusion.solver_schedule(method, problem.process)
             direct, ours = (diffusion.sample(problem, m, x_T=x_T).x for m in (method, diffusion.USF(schedule)))
@@ -164,7 +162,7 @@ def judge(table: "pd.DataFrame") -> list[Bar]:
     ]
     over = [_median_quotient(select(table, **cell), "error", "validation") for cell in cells.values()]
     bars.append(Bar("error on the test noise over that on the validation noise", float(np.max(over)), 1.25, "<="))
-    short = dict(problem="digits", steps=5, budget=_SMALL["short"])
+    short = dict(problem="digits", steps=5, budget=_DIGITS["short"])
     bars.append(
         Bar(
             f"error of S3 over that of evolution without a predictor, 5 evaluations, budget {_SMALL['short']}",
@@ -195,7 +193,7 @@ def judge(table: "pd.DataFrame") -> list[Bar]:
 
 
 def _largest(rows: "pd.DataFrame") -> float:
-    complete = len(rows) and set(_SMALL["equivalent"]) <= set(rows["method"])
+    complete = len(rows) and set(_EQUIVALENT) <= set(rows["method"])
     return float(rows["error"].max()) if complete else np.nan
 
 
@@ -210,6 +208,7 @@ def plot(table: "pd.DataFrame") -> "Figure":
     from ._figure import cost_ticks, error_axes, legend
     from ._verdict import select
 
+    table = select(table, problem="digits")
     figure = Figure(figsize=(11.5, 7.6), layout="constrained")
     grid = figure.add_gridspec(2, 2, height_ratios=(1.5, 1))
     axes = figure.add_subplot(grid[0, 0])
@@ -298,18 +297,26 @@ def _draw_schedule(axes: Any, schedule: diffusion.SolverSchedule, steps: int) ->
     axes.spines[["top", "right"]].set_visible(False)
 
 
-_SMALL: dict[str, Any] = {
+_DIGITS: dict[str, Any] = {
     "problem": "digits",
     "searches": ((5, 300), (8, 300)),
     "baselines": ("Evolution", "RandomSearch", "GradientTimes"),
     "short": 100,
     "short_seeds": 5,
     "known": (4, 5, 6, 8, 10),
-    "equivalent": ("DDIM", "DPMSolver", "DPMSolverPP"),
     "samples": 96,
     "test": 256,
     "seeds": 3,
 }
+_SMOKE = {"searches": ((2, 76),), "baselines": (), "short": 0, "known": (2,), "samples": 4, "test": 4, "seeds": 1}
+_MNIST = {
+    "problem": "mnist",
+    "searches": tuple((steps, 300) for steps in (5, 3, 4, 6, 8, 10)),
+    "known": (3, 4, 5, 6, 8, 10),
+    "samples": 1000,
+    "test": 10_000,
+}
+_EQUIVALENT = ("DDIM", "DPMSolver", "DPMSolverPP")
 
 STUDY = Study(
     slug="usf-s3",
@@ -323,26 +330,9 @@ STUDY = Study(
     verb="diffusion.search",
     methods=("S3", "Evolution", "RandomSearch", "GradientTimes", "USF", "UniPC", "DPMSolver", "DPMSolverPP", "DDIM"),
     presets={
-        "smoke": {
-            **_SMALL,
-            "searches": ((2, 76),),
-            "baselines": (),
-            "short": 0,
-            "known": (2,),
-            "equivalent": ("DDIM",),
-            "samples": 4,
-            "test": 4,
-            "seeds": 1,
-        },
-        "small": _SMALL,
-        "full": {
-            **_SMALL,
-            "problem": "mnist",
-            "searches": tuple((steps, 300) for steps in (5, 3, 4, 6, 8, 10)),
-            "known": (3, 4, 5, 6, 8, 10),
-            "samples": 1000,
-            "test": 10_000,
-        },
+        "smoke": {"parts": ({**_DIGITS, **_SMOKE},), "equivalent": ("DDIM",)},
+        "small": {"parts": (_DIGITS,), "equivalent": _EQUIVALENT},
+        "full": {"parts": (_DIGITS, {**_DIGITS, **_MNIST}), "equivalent": _EQUIVALENT},
     },
     trials=trials,
     run=run,
