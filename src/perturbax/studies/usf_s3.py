@@ -165,7 +165,7 @@ def judge(table: "pd.DataFrame") -> list[Bar]:
     short = dict(problem="digits", steps=5, budget=_DIGITS["short"])
     bars.append(
         Bar(
-            f"error of S3 over that of evolution without a predictor, 5 evaluations, budget {_SMALL['short']}",
+            f"error of S3 over that of evolution without a predictor, 5 evaluations, budget {_DIGITS['short']}",
             ratio(table, "error", "S3", "Evolution", **short),
             1.05,
             "<=",
