@@ -246,6 +246,9 @@ _LINES = {
 
 def _draw_known(axes: Any, rows: "pd.DataFrame") -> None:
     rows = rows.sort_values("evaluations")
+    axes.plot(
+        rows["evaluations"], rows["error"], color="black", linestyle=":", linewidth=2.2, label="best known of all"
+    )
     for name, (color, label) in _LINES.items():
         at, best = [], []
         for _, row in rows.iterrows():
@@ -291,8 +294,8 @@ def _draw_schedule(axes: Any, schedule: diffusion.SolverSchedule, steps: int) ->
                 (0.5 * (left + right), 0.1), ha="center", va="bottom", fontsize=7, rotation=90,
             )  # fmt: skip
     skips = ", first step analytic" if schedule.analytic_first_step else ""
-    said = "orange: data, blue: noise, hatched: corrector; points of the first derivative, its relaxation c"
-    axes.set_title(f"Found for {steps} evaluations{skips}\n{said}", loc="left", fontsize=9)
+    said = f"Found for {steps} evaluations{skips}\norange: data, blue: noise, hatched: corrector"
+    axes.set_title(said, loc="left", fontsize=9)
     axes.set(xlabel="half log-SNR", ylabel="order", yticks=(1, 2, 3, 4), ylim=(0, 4.2))
     axes.spines[["top", "right"]].set_visible(False)
 
