@@ -73,6 +73,10 @@ from ._network import FromDenoiser as FromDenoiser
 from ._network import ideal_denoiser as ideal_denoiser
 from ._plan import Plan as Plan
 from ._poisson_flow import PoissonFlow as PoissonFlow
+from ._population import PlanStack as PlanStack
+from ._population import run_stack as run_stack
+from ._population import stack_plans as stack_plans
+from ._population import stack_schedules as stack_schedules
 from ._prediction import (
     AbstractPrediction as AbstractPrediction,
 )
@@ -93,6 +97,8 @@ from ._prediction import (
 )
 from ._preference import AlignmentProblem as AlignmentProblem
 from ._preference import PreferencePairs as PreferencePairs
+from ._presets import known_schedules as known_schedules
+from ._presets import solver_schedule as solver_schedule
 from ._process import (
     EDM as EDM,
 )
@@ -133,6 +139,18 @@ from ._saved import load_denoiser as load_denoiser
 from ._saved import save_adapter as save_adapter
 from ._saved import save_denoiser as save_denoiser
 from ._slices import Slicewise as Slicewise
+from ._schedule import AtHalfLogSNR as AtHalfLogSNR
+from ._schedule import SolverSchedule as SolverSchedule
+from ._schedule_predictor import DensePredictor as DensePredictor
+from ._schedule_predictor import RecurrentPredictor as RecurrentPredictor
+from ._scheduled import AbstractScheduled as AbstractScheduled
+from ._score_schedules import score_schedules as score_schedules
+from ._scores import AbstractScore as AbstractScore
+from ._scores import Frechet as Frechet
+from ._scores import TrajectoryError as TrajectoryError
+from ._search import AbstractSearch as AbstractSearch
+from ._search import SearchResult as SearchResult
+from ._search import search as search
 from ._stability import Stability as Stability
 from ._stability import stability as stability
 from ._stepping import FixedSinglestep as FixedSinglestep
@@ -156,10 +174,12 @@ from .dpm_solver_pp import DPMSolverPP as DPMSolverPP
 from .dps import DPS as DPS
 from .edict import EDICT as EDICT
 from .euler import Euler as Euler
+from .evolution import Evolution as Evolution
 from .exact_posterior import ExactPosterior as ExactPosterior
 from .fixed_point_ddim import FixedPointDDIM as FixedPointDDIM
 from .ghvb import GHVB as GHVB
 from .gradient_step import GradientStep as GradientStep
+from .gradient_times import GradientTimes as GradientTimes
 from .heavy_ball import HeavyBall as HeavyBall
 from .heavy_ball_pp import HeavyBallPP as HeavyBallPP
 from .heun import Heun as Heun
@@ -170,11 +190,15 @@ from .pfgmpp import PFGMPP as PFGMPP
 from .pigdm import PiGDM as PiGDM
 from .plms import PLMS as PLMS
 from .projection import Projection as Projection
+from .random_search import RandomSearch as RandomSearch
 from .renoise import Renoise as Renoise
 from .runge_kutta import RungeKutta as RungeKutta
+from .s3 import S3 as S3
 from .sft import SFT as SFT
 from .tikhonov import Tikhonov as Tikhonov
 from .total_variation import TotalVariation as TotalVariation
+from .unipc import UniPC as UniPC
+from .usf import USF as USF
 
 __all__ = [
     "BDIA",
@@ -191,7 +215,9 @@ __all__ = [
     "IPO",
     "PFGMPP",
     "PLMS",
+    "S3",
     "SFT",
+    "USF",
     "VE",
     "AbstractAlignmentMethod",
     "AbstractCaptions",
@@ -210,12 +236,16 @@ __all__ = [
     "AbstractRenoising",
     "AbstractRestoration",
     "AbstractSampler",
+    "AbstractScheduled",
+    "AbstractScore",
+    "AbstractSearch",
     "AbstractWeight",
     "AdaptiveDPMSolver",
     "Aligned",
     "AlignmentProblem",
     "AncestralNoise",
     "AnnealedLangevin",
+    "AtHalfLogSNR",
     "Captioned",
     "Churn",
     "ClassifierFree",
@@ -229,6 +259,7 @@ __all__ = [
     "Data",
     "DenoisingProblem",
     "DenoisingScoreMatching",
+    "DensePredictor",
     "DiffPIR",
     "DiffusionDPO",
     "Discrete",
@@ -236,14 +267,17 @@ __all__ = [
     "DynamicThreshold",
     "Epsilon",
     "Euler",
+    "Evolution",
     "ExactPosterior",
     "Explicit",
     "FixedPointDDIM",
     "FixedSinglestep",
     "Flow",
     "FlowMatching",
+    "Frechet",
     "FromDenoiser",
     "GradientStep",
+    "GradientTimes",
     "HeavyBall",
     "HeavyBallPP",
     "Heun",
@@ -265,6 +299,7 @@ __all__ = [
     "Perturbed",
     "PiGDM",
     "Plan",
+    "PlanStack",
     "PoissonFlow",
     "PosteriorWeight",
     "PreferencePairs",
@@ -272,6 +307,8 @@ __all__ = [
     "Projection",
     "Prompts",
     "Proximal",
+    "RandomSearch",
+    "RecurrentPredictor",
     "Renoise",
     "Restoration",
     "Restored",
@@ -281,14 +318,18 @@ __all__ = [
     "Sampling",
     "SavedDenoiser",
     "Score",
+    "SearchResult",
     "Singlestep",
     "SliceVariation",
     "Slicewise",
+    "SolverSchedule",
     "Stability",
     "Tikhonov",
     "TimePower",
     "TimeUniform",
     "TotalVariation",
+    "TrajectoryError",
+    "UniPC",
     "UniformTimes",
     "VPCosine",
     "VPLinear",
@@ -298,14 +339,21 @@ __all__ = [
     "fit",
     "ideal_denoiser",
     "invert",
+    "known_schedules",
     "load_adapter",
     "load_denoiser",
     "losses",
     "plan",
     "restore",
+    "run_stack",
     "sample",
     "sample_latent",
     "save_adapter",
     "save_denoiser",
+    "score_schedules",
+    "search",
+    "solver_schedule",
     "stability",
+    "stack_plans",
+    "stack_schedules",
 ]

@@ -269,10 +269,8 @@ def run_plan(
     """Run a plan from one state or a tuple of them: the samples, and where the model became non-finite in words."""
     like_x = x_T[0] if isinstance(x_T, tuple) else x_T
     foreign = not isinstance(like_x, jax.Array)
-    through_data = problem.corrector is not None or isinstance(problem.guidance, ClassifierGuidance)
-    tilt = ("tilt",) if isinstance(problem.guidance, ClassifierGuidance) else ()
-    rows = compiled.rows(problem.prediction, ("to_data", "from_data", *tilt) if through_data else ("direct",))
-    denoiser, condition = _settle(problem, like_x, foreign)
+    rows = compiled.rows(problem.prediction, conversions_of(problem))
+    denoiser, condition = settle_denoiser(problem, like_x, foreign)
     # A NumPy scalar, because a Python integer would be a part of the compiled program.
     keys = path_keys(key, np.uint32(offset), like_x.shape[0]) if compiled.stochastic else None
     if foreign:
@@ -299,13 +297,21 @@ def _run_unplanned(problem: Sampling, method: AbstractSampler, x_T: Any, start: 
     assert isinstance(method, AbstractUnplanned)
     if not isinstance(x_T, jax.Array):
         raise TypeError(f"{type(method).__name__} needs a JAX model and x_T as a JAX array, got {type(x_T).__name__}")
-    denoiser, condition = _settle(problem, x_T, foreign=False)
+    denoiser, condition = settle_denoiser(problem, x_T, foreign=False)
     outcome = method.solve(denoiser, problem.prediction, problem.process, x_T, start, condition)
     where = "" if isinstance(outcome.time, Tracer) else f" at time {float(outcome.time):.6g}"
     return Samples(outcome.x, outcome.result, outcome.stats), where
 
 
-def _settle(problem: Sampling, x_T: Any, foreign: bool) -> tuple[Denoiser, Any]:
+def conversions_of(problem: Sampling) -> tuple[str, ...]:
+    """The columns of a `Row` that the problem's guidance and corrector read."""
+    tilted = isinstance(problem.guidance, ClassifierGuidance)
+    if problem.corrector is None and not tilted:
+        return ("direct",)
+    return ("to_data", "from_data", "tilt") if tilted else ("to_data", "from_data")
+
+
+def settle_denoiser(problem: Sampling, x_T: Any, foreign: bool) -> tuple[Denoiser, Any]:
     """The denoiser and the condition with everything that may change as array values of the batch's size."""
     guidance, condition = problem.guidance, problem.condition
     if isinstance(guidance, ClassifierGuidance) and foreign:
