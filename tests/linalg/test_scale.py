@@ -27,7 +27,7 @@ for method in (linalg.CG(tol=1e-4), linalg.DCDM(network, tol=1e-4)):
     assert len(four.x.sharding.device_set) == 4, four.x.sharding
     assert not four.x.sharding.is_fully_replicated
     np.testing.assert_allclose(four.x, one.x, atol=1e-2 * float(jnp.abs(one.x).max()))
-    assert abs(int(four.iterations) - int(one.iterations)) <= 2
+    assert abs(int(four.iterations) - int(one.iterations)) <= 0.2 * int(one.iterations)
 """
 
 

@@ -197,9 +197,9 @@ def greedy_colours(couplings: scipy.sparse.csr_array) -> Int[np.ndarray, " size"
     for rows in wavefronts(lower):
         counts = np.diff(lower.indptr)[rows]
         owner = np.repeat(np.arange(rows.size), counts)
-        entries = np.concatenate([np.arange(lower.indptr[i], lower.indptr[i + 1]) for i in rows])
+        first = np.repeat(lower.indptr[rows] - np.cumsum(counts) + counts, counts)
+        neighbour = colours[lower.indices[first + np.arange(owner.size)]]
         taken = np.zeros((rows.size, int(counts.max(initial=0)) + 2), bool)
-        neighbour = colours[lower.indices[entries.astype(np.int64)]]
         inside = neighbour < taken.shape[1]
         taken[owner[inside], neighbour[inside]] = True
         colours[rows] = np.argmin(taken, axis=1)
