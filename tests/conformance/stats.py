@@ -19,13 +19,26 @@ def environments(X=None):
 def make(cls):
     fields = cls.__dataclass_fields__
     quick = stats.Additive(steps=5, features=5, ascent_steps=5, restarts=1)
-    given = {"mechanisms": quick, "features": 5, "rounds": 3}
+    given = {"mechanisms": quick, "features": 5, "rounds": 3, "dimension": 1, "sigma": 0.2, "steps": 5}
     return cls(**{name: value for name, value in given.items() if name in fields})
 
 
+def observations(x=None):
+    return stats.Observations(np.random.default_rng(0).normal(size=(60, 3)) if x is None else x)
+
+
 def run(method, key):
+    if isinstance(method, stats.AbstractDistributionMethod):
+        fitted = stats.fit_distribution(observations(), method, key=key, progress=False)
+        return fitted.sigma, fitted.sample(key, 10)
     return stats.robust_subset(environments(), method, key=key).predict(environments().X)
 
 
 def poison(method, key):
+    if isinstance(method, stats.AbstractDistributionMethod):
+        broken = np.full((60, 3), np.inf)
+        return {
+            "x": lambda: stats.fit_distribution(observations(broken), method, key=key),
+            "scale": lambda: stats.Observations(np.eye(3), scale=float("nan")),
+        }
     return {"X": lambda: stats.robust_subset(environments(np.full((90, 2), np.nan)), method, key=key)}

@@ -8,9 +8,25 @@ from ._discrepancy import Discrepancy as Discrepancy
 from ._discrepancy import energy_distance as energy_distance
 from ._discrepancy import maximum_mean_discrepancy as maximum_mean_discrepancy
 from ._discrete_model import DiscreteModel as DiscreteModel
+from ._fit_distribution import AbstractDistributionMethod as AbstractDistributionMethod
+from ._fit_distribution import AbstractLaw as AbstractLaw
+from ._fit_distribution import Candidates as Candidates
+from ._fit_distribution import FittedDistribution as FittedDistribution
+from ._fit_distribution import Observations as Observations
+from ._fit_distribution import fit_distribution as fit_distribution
 from ._frechet import frechet_distance as frechet_distance
 from ._frechet import frechet_distance_of_moments as frechet_distance_of_moments
 from ._gaussian_mixture import GaussianMixture as GaussianMixture
+from ._instance_noise import AbstractInstanceNoise as AbstractInstanceNoise
+from ._instance_noise import AnnealedNoise as AnnealedNoise
+from ._instance_noise import FreshNoise as FreshNoise
+from ._instance_noise import NoiseOnce as NoiseOnce
+from ._latent import AbstractLatent as AbstractLatent
+from ._latent import NormalLatent as NormalLatent
+from ._latent import UniformLatent as UniformLatent
+from ._latent_likelihood import AbstractLatentLikelihood as AbstractLatentLikelihood
+from ._latent_likelihood import ImportanceWeighted as ImportanceWeighted
+from ._latent_likelihood import Quadrature as Quadrature
 from ._mechanisms import Additive as Additive
 from ._mechanisms import Tabular as Tabular
 from ._robust_subset import AbstractRobustMethod as AbstractRobustMethod
@@ -19,6 +35,9 @@ from ._robust_subset import RobustSubset as RobustSubset
 from ._robust_subset import robust_subset as robust_subset
 from ._sampling_floor import Floor as Floor
 from ._sampling_floor import sampling_floor as sampling_floor
+from ._sieve import AbstractSieve as AbstractSieve
+from ._sieve import AffineMaps as AffineMaps
+from ._sieve import ReLUNetworks as ReLUNetworks
 from ._subset_search import AllSubsets as AllSubsets
 from ._subset_search import Classes as Classes
 from ._subset_search import Greedy as Greedy
@@ -29,40 +48,67 @@ from ._wasserstein import wasserstein as wasserstein
 from .anchor_regression import AnchorRegression as AnchorRegression
 from .causal_minimax import CausalMinimax as CausalMinimax
 from .causal_minimax import whole_set_is_best as whole_set_is_best
+from .empirical import Empirical as Empirical
 from .graph_surgery import GraphSurgery as GraphSurgery
 from .group_dro import GroupDRO as GroupDRO
 from .invariant_causal_prediction import InvariantCausalPrediction as InvariantCausalPrediction
 from .invariant_risk_minimization import InvariantRiskMinimization as InvariantRiskMinimization
+from .kernel_density import KernelDensity as KernelDensity
+from .perturbed_mle import PerturbedMLE as PerturbedMLE
 from .pooled import Pooled as Pooled
+from .probabilistic_pca import ProbabilisticPCA as ProbabilisticPCA
 from .whole_stable_set import WholeStableSet as WholeStableSet
 
 __all__ = [
     "CDNOD",
+    "AbstractDistributionMethod",
+    "AbstractInstanceNoise",
+    "AbstractLatent",
+    "AbstractLatentLikelihood",
+    "AbstractLaw",
     "AbstractRobustMethod",
+    "AbstractSieve",
     "Additive",
+    "AffineMaps",
     "AllSubsets",
     "AnchorRegression",
+    "AnnealedNoise",
+    "Candidates",
     "CausalGraph",
     "CausalMinimax",
     "Classes",
     "Discrepancy",
     "DiscreteModel",
+    "Empirical",
     "Environments",
+    "FittedDistribution",
     "Floor",
+    "FreshNoise",
     "GaussianMixture",
     "GraphSurgery",
     "Greedy",
     "GroupDRO",
+    "ImportanceWeighted",
     "InvariantCausalPrediction",
     "InvariantRiskMinimization",
+    "KernelDensity",
+    "NoiseOnce",
+    "NormalLatent",
+    "Observations",
+    "PerturbedMLE",
     "Pooled",
+    "ProbabilisticPCA",
+    "Quadrature",
+    "ReLUNetworks",
     "RobustSubset",
     "Tabular",
+    "UniformLatent",
     "WholeSet",
     "WholeStableSet",
     "canonical_subset",
     "energy_distance",
     "equivalence_classes",
+    "fit_distribution",
     "frechet_distance",
     "frechet_distance_of_moments",
     "maximum_mean_discrepancy",
