@@ -16,10 +16,15 @@ def environments(X=None):
     return stats.Environments(table if X is None else X, y, env, names="am", graph=graph, mutable=["m"])
 
 
+_SMALL = {stats.PerturbedMLE: {"sigma": 0.2, "steps": 5}, stats.ProbabilisticPCA: {"dimension": 1}}
+
+
 def make(cls):
+    if issubclass(cls, stats.AbstractDistributionMethod):
+        return cls(**_SMALL.get(cls, {}))
     fields = cls.__dataclass_fields__
     quick = stats.Additive(steps=5, features=5, ascent_steps=5, restarts=1)
-    given = {"mechanisms": quick, "features": 5, "rounds": 3, "dimension": 1, "sigma": 0.2, "steps": 5}
+    given = {"mechanisms": quick, "features": 5, "rounds": 3}
     return cls(**{name: value for name, value in given.items() if name in fields})
 
 

@@ -56,6 +56,13 @@ class Counting(stats.AbstractSieve):
         return CountingNetwork(jax.random.normal(key, (inputs, outputs)))
 
 
+class Constant(stats.AbstractSieve):
+    """A generator that has collapsed."""
+
+    def draw(self, key, inputs, outputs):
+        return CountingNetwork(jnp.zeros((inputs, outputs)))
+
+
 class Broken(stats.AbstractSieve):
     """A generator whose likelihood is NaN."""
 
@@ -215,6 +222,15 @@ def test_several_sigma_are_chosen_between_by_the_rows_set_aside(chosen):
     np.testing.assert_array_equal(best.sample(KEY, 5), chosen.sample(KEY, 5))
 
 
+def test_rows_are_set_aside_at_random_or_given():
+    x = plane(10)
+    kept, held = stats.Observations(x, validation=0.3).split(KEY)
+    assert (len(kept), len(held)) == (7, 3)
+    np.testing.assert_array_equal(np.sort(np.concatenate([kept, held])[:, 0]), np.sort(x[:, 0]))
+    kept, held = stats.Observations(x, validation=x[:4]).split(KEY)
+    assert (len(kept), len(held)) == (10, 4)
+
+
 def test_restarts_keep_the_largest_likelihood():
     problem = stats.Observations(circle(200))
     method = stats.PerturbedMLE(
@@ -312,6 +328,7 @@ def observations(**changed):
         (lambda: observations(x=np.ones((4, 3))), ValueError, "x must vary"),
         (lambda: observations(validation=1.0), ValueError, "validation must be < 1"),
         (lambda: observations(validation=-0.1), ValueError, "validation must be"),
+        (lambda: observations(validation=np.ones((4, 2))), ValueError, r"validation must have shape \(any, 3\)"),
         (lambda: observations(scale=0.0), ValueError, "scale must be > 0"),
         (lambda: observations(scale=[1.0, 2.0]), ValueError, "scale must be one number or one for each of 3"),
         (lambda: fit(observations(), stats.PerturbedMLE), TypeError, "did you mean PerturbedMLE"),
@@ -343,6 +360,21 @@ def test_bad_input_is_refused_by_name(call, error, message):
 def test_more_latent_dimensions_than_the_data_span_are_told():
     method = stats.PerturbedMLE(latent=stats.UniformLatent(3), sigma=0.1, likelihood=stats.Quadrature(27), steps=2)
     with pytest.warns(UserWarning, match="latent has 3 dimensions, more than the 2 of x"):
+        fit(observations(), method)
+
+
+def test_repeated_rows_are_told_where_they_matter():
+    x = np.concatenate([circle(20), circle(20)])
+    method = stats.PerturbedMLE(sigma=0.0, noise=stats.NoiseOnce(), likelihood=stats.Quadrature(27), steps=2)
+    with pytest.warns(UserWarning, match="x has repeated rows"):
+        fit(stats.Observations(x), method)
+
+
+def test_a_generator_that_collapsed_is_told():
+    method = stats.PerturbedMLE(
+        sigma=0.1, sieve=Constant(), likelihood=stats.Quadrature(27), steps=2, learning_rate=1e-9
+    )
+    with pytest.warns(UserWarning, match="collapsed to a point"):
         fit(observations(), method)
 
 

@@ -19,7 +19,8 @@ class Observations(eqx.Module):
     **Arguments:**
 
     - `x`: shape `(n, D)`.
-    - `validation`: share of the rows that a method may set aside to choose between fits; below 1, and 0 for none.
+    - `validation`: share of the rows that a method may set aside to choose between fits, below 1, and 0 for none; or
+      other observations of the same law to choose by, shape `(m, D)`, and then all of `x` is fitted.
     - `scale`: the unit of noise and of distances: a positive number, or one for each column to standardise them. By
       default the median of the standard deviations of the columns that vary.
 
@@ -31,16 +32,20 @@ class Observations(eqx.Module):
     """
 
     x: Float[np.ndarray, "n D"]
-    validation: float
+    validation: float | Float[np.ndarray, "m D"]
     scale: Float[np.ndarray, " D"]
 
-    def __init__(self, x: Any, validation: float | int = 0.2, scale: Any = None):
+    def __init__(self, x: Any, validation: Any = 0.2, scale: Any = None):
         self.x = np.asarray(check_array("x", x, ndim=2), np.float64)
         if len(self.x) < 2:
             raise ValueError(f"x must have two rows or more, got {len(self.x)}")
-        self.validation = check_number("validation", validation, minimum=0.0, maximum=1.0)
-        if self.validation == 1.0:
-            raise ValueError("validation must be < 1: with all rows set aside none is left to fit")
+        if np.ndim(validation):
+            rows = check_array("validation", validation, shape=(None, self.x.shape[1]))
+            self.validation = np.asarray(rows, np.float64)
+        else:
+            self.validation = check_number("validation", validation, minimum=0.0, maximum=1.0)
+            if self.validation == 1.0:
+                raise ValueError("validation must be < 1: with all rows set aside none is left to fit")
         spread = self.x.std(0)
         if not spread.any():
             raise ValueError("x must vary: all its rows are equal")
@@ -52,7 +57,9 @@ class Observations(eqx.Module):
         self.scale = np.broadcast_to(np.asarray(scale, np.float64), spread.shape)
 
     def split(self, key: Any) -> tuple[Float[np.ndarray, "n D"], Float[np.ndarray, "m D"]]:
-        """The rows to fit and the rows set aside, in random order; two or more to fit."""
+        """The rows to fit and the rows to choose by; a share of them is drawn at random, and leaves two or more."""
+        if isinstance(self.validation, np.ndarray):
+            return self.x, self.validation
         order = np.asarray(jax.random.permutation(key, len(self.x)))
         held = min(round(self.validation * len(self.x)), len(self.x) - 2)
         return self.x[order[held:]], self.x[order[:held]]

@@ -23,8 +23,9 @@ class AbstractSieve(eqx.Module):
 class ReLUNetworks(AbstractSieve):
     """Fully connected networks with ReLU of a given depth and width.
 
-    The first layer starts with weights and biases from `U(-spread, spread)`, so that its kinks lie within the range of
-    the latent variable; with small ones a generator starts as an almost straight line and stays in bad optima.
+    The first layer starts with biases from `U(-spread, spread)` and weights from `U(-spread, spread) / sqrt(inputs)`,
+    so that its kinks lie within the range of the latent variable; with small ones a generator starts as an almost
+    straight line and stays in bad optima.
 
     **Arguments:** `hidden`: widths of the hidden layers, one or more; `spread`: of the first layer.
 
@@ -48,7 +49,7 @@ class ReLUNetworks(AbstractSieve):
         sizes = (inputs, *self.hidden, outputs)
         bias_key, *keys = jax.random.split(key, len(sizes))
         # After ReLU weights of variance 2 / inputs keep the scale (He et al. 2015).
-        scales = [self.spread * inputs**0.5, *[6.0**0.5] * (len(sizes) - 3), 1.0]
+        scales = [self.spread, *[6.0**0.5] * (len(sizes) - 3), 1.0]
         layers = [Linear(a, b, key=k, scale=s) for a, b, k, s in zip(sizes[:-1], sizes[1:], keys, scales, strict=True)]
         bias = jax.random.uniform(bias_key, layers[0].bias.shape, minval=-self.spread, maxval=self.spread)
         return ReLUNetwork((eqx.tree_at(lambda layer: layer.bias, layers[0], bias), *layers[1:]))

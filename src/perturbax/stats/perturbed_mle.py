@@ -17,7 +17,6 @@ rows `V` that were set aside, in which what two samples of one law differ by can
 
 import functools
 import warnings
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -30,13 +29,13 @@ from jaxtyping import Array, Float
 from ..core import Fit, Paper, check_instance, check_integer, check_number, fit
 from ._fit_distribution import (
     AbstractDistributionMethod,
-    AbstractLaw,
     Candidates,
     FittedDistribution,
     Observations,
 )
 from ._instance_noise import AbstractInstanceNoise, AnnealedNoise
 from ._latent import AbstractLatent, UniformLatent
+from ._latent_law import LatentLaw
 from ._latent_likelihood import AbstractLatentLikelihood, Quadrature
 from ._settle import settled
 from ._sieve import AbstractSieve, ReLUNetworks
@@ -46,8 +45,8 @@ _GRID = (0.05, 0.1, 0.2, 0.4, 0.8)
 _LOWEST_LOG_SIGMA = -9.0
 # Exact distances between more points than this take seconds each, for a comparison that does not need them.
 _LARGEST_VALIDATION = 1000
-# Over how many rows at a time a density is computed, so that its table of nodes stays small.
-_ROWS = 1024
+# A generator whose image is smaller than this, in units of the scale, has lost the data.
+_COLLAPSED = 1e-2
 
 
 class PerturbedMLE(AbstractDistributionMethod):
@@ -151,6 +150,11 @@ class PerturbedMLE(AbstractDistributionMethod):
         rank = int(np.linalg.matrix_rank(rows - rows.mean(0)))
         if rank < self.latent.dimension:
             warnings.warn(f"latent has {self.latent.dimension} dimensions, more than the {rank} of x", stacklevel=3)
+        if 0.0 in self.levels and len(np.unique(train, axis=0)) < len(train):
+            warnings.warn(
+                "x has repeated rows, at which the likelihood without noise is unbounded; perturb them with sigma > 0",
+                stacklevel=3,
+            )
         data = settled(rows)
         done = fit(
             _NegativeLogLikelihood(self.noise, self.likelihood, self.latent, self.steps),
@@ -208,7 +212,7 @@ class PerturbedMLE(AbstractDistributionMethod):
         last = np.nan_to_num(_last(done.losses), nan=np.inf).reshape(-1, self.restarts)
         return last.argmin(1) + self.restarts * np.arange(len(last))
 
-    def _law(self, model: "LatentModel", centre: np.ndarray, problem: Observations) -> "LatentLaw":
+    def _law(self, model: "LatentModel", centre: np.ndarray, problem: Observations) -> LatentLaw:
         return LatentLaw(
             generator=model.generator,
             encoder=model.encoder,
@@ -220,7 +224,7 @@ class PerturbedMLE(AbstractDistributionMethod):
         )
 
     def _solution(
-        self, done: Fit, index: Any, law: "LatentLaw", level: float, rank: int, candidates: Candidates | None
+        self, done: Fit, index: Any, law: LatentLaw, level: float, rank: int, candidates: Candidates | None
     ) -> FittedDistribution:
         sigma, size = float(law.sigma), law.centre.size
         singular = level == 0.0 and (rank < size or np.log(sigma) <= _LOWEST_LOG_SIGMA)
@@ -230,6 +234,8 @@ class PerturbedMLE(AbstractDistributionMethod):
                 "sigma has no best value; perturb the data with sigma > 0",
                 stacklevel=4,
             )
+        if float(jnp.ptp(law.generator(self.latent.sample(jax.random.key(0), 100)), axis=0).max()) < _COLLAPSED:
+            warnings.warn("the generator collapsed to a point; fit with restarts > 1, or more noise", stacklevel=4)
         return FittedDistribution(
             law=law,
             sigma=sigma,
@@ -278,34 +284,6 @@ class _NegativeLogLikelihood(eqx.Module):
         # Zero, with the gradient -1 for the clock.
         tick = jax.lax.stop_gradient(model.clock) - model.clock
         return tick - value, jnp.log(sigma)
-
-
-class LatentLaw(AbstractLaw):
-    """The law of `centre + scale f(Z)`; its density is that with noise."""
-
-    generator: Callable
-    encoder: Any
-    latent: AbstractLatent
-    likelihood: AbstractLatentLikelihood
-    sigma: Float[Array, ""]
-    centre: Float[Array, " D"]
-    scale: Float[Array, " D"]
-
-    @eqx.filter_jit
-    def sample(self, key: Any, n: int) -> Float[Array, "n D"]:
-        return self.generate(self.latent.sample(key, n))
-
-    @eqx.filter_jit
-    def generate(self, z: Float[Array, "n d"]) -> Float[Array, "n D"]:
-        return self.centre + self.scale * self.generator(z)
-
-    @eqx.filter_jit
-    def log_density(self, x: Float[Array, "n D"]) -> Float[Array, " n"]:
-        def one(row: Array) -> Array:
-            arguments = self.generator, self.encoder, self.latent, self.sigma, None
-            return self.likelihood.log_density(row[None], *arguments)[0]
-
-        return jax.lax.map(one, (x - self.centre) / self.scale, batch_size=_ROWS) - jnp.log(self.scale).sum()
 
 
 def _labels(params: LatentModel) -> LatentModel:
