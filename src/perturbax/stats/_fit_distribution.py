@@ -5,12 +5,12 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from jaxtyping import Array, Float
 
 from ..core import Method, check_array, check_instance, check_integer, check_key, check_number, raise_if_failed
+from ._settle import settled
 
 
 class Observations(eqx.Module):
@@ -102,7 +102,7 @@ class Candidates(eqx.Module):
 class FittedDistribution(eqx.Module):
     """What `fit_distribution` returns.
 
-    - `law`: the law, whose `sample`, `log_density` and `generate` can be transformed by `jit` and `vmap`.
+    - `law`: the law. What it does can be part of functions that `jit` and `vmap` transform.
     - `sigma`: standard deviation of the model's noise, in units of the problem's scale; 0 when it has none.
     - `sigma_perturb`: standard deviation of the noise that was put on the data, in the same units.
     - `singular`: whether the likelihood has no maximum: without noise on data on a set of lower dimension it grows
@@ -133,14 +133,14 @@ class FittedDistribution(eqx.Module):
 
         **Raises:** `ValueError` for a law without density.
         """
-        return self.law.log_density(jnp.asarray(check_array("x", x, ndim=2), dtype=float))
+        return self.law.log_density(settled(check_array("x", x, ndim=2)))
 
     def generate(self, z: Any) -> Float[Array, "n D"]:
         """The points of the fitted set at latent positions `z` of shape `(n, d)`.
 
         **Raises:** `ValueError` for a law without latent variable.
         """
-        return self.law.generate(jnp.asarray(check_array("z", z, ndim=2), dtype=float))
+        return self.law.generate(settled(check_array("z", z, ndim=2)))
 
     def table(self) -> pd.DataFrame:
         """What was chosen from, by instance noise.

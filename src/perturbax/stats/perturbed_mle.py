@@ -234,7 +234,8 @@ class PerturbedMLE(AbstractDistributionMethod):
                 "sigma has no best value; perturb the data with sigma > 0",
                 stacklevel=4,
             )
-        if float(jnp.ptp(law.generator(self.latent.sample(jax.random.key(0), 100)), axis=0).max()) < _COLLAPSED:
+        drawn = np.asarray((law.sample(jax.random.key(0), 100) - law.centre) / law.scale)
+        if np.ptp(drawn, axis=0).max() < _COLLAPSED:
             warnings.warn("the generator collapsed to a point; fit with restarts > 1, or more noise", stacklevel=4)
         return FittedDistribution(
             law=law,
