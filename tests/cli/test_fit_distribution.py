@@ -29,7 +29,7 @@ def test_new_rows_and_scores_are_written(rows, tmp_path, capsys):
     assert np.loadtxt(out, delimiter=",").shape == (7, 3)
     assert np.load(scores).shape == (120, 1)
     assert main(call) == 0
-    assert "Distance to the rows set aside" in capsys.readouterr().out
+    assert "W1 to rows set aside" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

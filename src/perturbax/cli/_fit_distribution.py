@@ -97,4 +97,4 @@ def _tell(candidates: list[dict[str, Any]]) -> None:
 
     rows = [(f"{row['sigma']:g}", f"{row['distance']:.4g}", f"{row['spread']:.2g}") for row in candidates]
     columns = {"noise": "right", "distance": "right", "spread": "right"}
-    print_table("Distance to the rows set aside", columns, rows, caption="in units of the scale of the data")
+    print_table("W1 to rows set aside", columns, rows)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array, Float
 
-from ..core import Method, check_array, check_instance, check_integer, check_key, check_number, raise_if_failed
+from ..core import Method, Result, check_array, check_instance, check_integer, check_key, check_number, raise_if_failed
 from ._settle import settled
 
 
@@ -120,7 +120,7 @@ class FittedDistribution(eqx.Module):
     growth: float = float("nan")
     candidates: Candidates | None = None
     losses: Any = eqx.field(default_factory=lambda: np.zeros(0))
-    result: Any = None
+    result: Any = eqx.field(default_factory=lambda: Result.successful)
     stats: dict[str, Any] = eqx.field(default_factory=dict)
 
     def sample(self, key: Any, n: int) -> Float[Array, "n D"]:
@@ -192,6 +192,6 @@ def fit_distribution(
     check_instance("problem", problem, Observations, "a stats.Observations(...)")
     check_instance("method", method, AbstractDistributionMethod, "a method such as PerturbedMLE()")
     fitted = method.estimate(problem, check_key("key", key), progress)
-    if throw and fitted.result is not None:
+    if throw:
         raise_if_failed(fitted.result, f"fit_distribution by {type(method).__name__}")
     return fitted

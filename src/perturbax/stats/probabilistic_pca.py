@@ -23,7 +23,7 @@ from ..core import Paper, check_integer, check_number
 from ._fit_distribution import AbstractDistributionMethod, AbstractLaw, FittedDistribution, Observations
 from ._settle import settled
 
-# A covariance in float64 has rounding of this size relative to its largest eigenvalue: a sigma of its root is none.
+# Eigenvalues in float64 are rounded at about 1e-15 of the largest: a sigma below this share of its root is rounding.
 _SMALLEST = 1e-7
 
 

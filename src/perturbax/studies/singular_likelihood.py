@@ -200,9 +200,9 @@ def judge(table: "pd.DataFrame") -> list[Bar]:
 
     medians = {curve: _medians(select(table, part=curve)) for curve in CURVES}
     bars = []
-    for curve, best, column, renewed, what in (
-        ("spiral", 0.80, "renewed", 0.65, "annealed noise"),
-        ("lobed", 0.92, "renewed", 0.88, "fresh noise"),
+    for curve, best, renewed, what in (
+        ("spiral", 0.80, 0.65, "annealed noise"),
+        ("lobed", 0.92, 0.88, "fresh noise"),
     ):
         found = medians[curve]
         if not found:
@@ -210,7 +210,7 @@ def judge(table: "pd.DataFrame") -> list[Bar]:
         note = "ratio of medians over the seeds"
         plain, least = found["distance"][_PLAIN], found["distance"][1:].min()
         bars.append(Bar(f"{curve}: W1, best noise over none", least / plain, best, "<=", note=note))
-        bars.append(Bar(f"{curve}: W1, {what} of 0.1 over none", found[column] / plain, renewed, "<=", note=note))
+        bars.append(Bar(f"{curve}: W1, {what} of 0.1 over none", found["renewed"] / plain, renewed, "<=", note=note))
         bars.append(Bar(f"{curve}: W1 of the chosen noise over the best", found["chosen"], 1.10, "<="))
     if medians["spiral"]:
         distance = medians["spiral"]["distance"]
