@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from perturbax import stats
 from perturbax.cli import main
 
 
@@ -19,15 +20,17 @@ def rows(tmp_path_factory):
 
 
 def test_new_rows_and_scores_are_written(rows, tmp_path, capsys):
-    out, scores = tmp_path / "new.csv", tmp_path / "scores.npy"
+    out, scores, model = (tmp_path / name for name in ("new.csv", "scores.npy", "law.npz"))
     call = ["stats", "fit-distribution", rows, "--sigma", "0.1,0.3", "--steps", "20", "--num-samples", "7"]
-    call += ["--out", str(out), "--scores", str(scores)]
+    call += ["--out", str(out), "--scores", str(scores), "--model", str(model)]
     assert main([*call, "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert [row["sigma"] for row in said["candidates"]] == [0.1, 0.3]
     assert said["rank"] == 2
     assert np.loadtxt(out, delimiter=",").shape == (7, 3)
     assert np.load(scores).shape == (120, 1)
+    scored = stats.load_distribution(model).log_density(np.loadtxt(rows, delimiter=",", skiprows=1))
+    np.testing.assert_allclose(scored, np.load(scores)[:, 0], rtol=1e-5)
     assert main(call) == 0
     assert "W1 to rows set aside" in capsys.readouterr().out
 
@@ -38,6 +41,7 @@ def test_new_rows_and_scores_are_written(rows, tmp_path, capsys):
         (["--sigma", "much"], "--sigma must be auto or numbers"),
         (["--sigma", "0,0.1"], "--sigma must be > 0"),
         (["--out", "nowhere/new.csv"], "--out"),
+        (["--model", "nowhere/law.npz"], "--model"),
         (["--out", "new.txt"], "must end with .npy or .csv"),
     ],
 )

@@ -27,6 +27,9 @@ def fit_distribution(
     scores: Annotated[
         Path | None, typer.Option(help="A .npy or .csv file for the log density of every row of DATA: low is unusual.")
     ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="An .npz file for the fitted law, read by stats.load_distribution.")
+    ] = None,
     seed: options.Seed = 0,
     as_json: options.Json = False,
 ) -> None:
@@ -48,6 +51,8 @@ def fit_distribution(
         if path is not None:
             options.check_writable(option, path)
             check_points_file(option, path, 1)
+    if model is not None:
+        options.check_writable("--model", model)
     rows = load_points("DATA", data)
     likelihood: Any = stats.Quadrature(256 if latent == 1 else 4096) if latent <= 2 else stats.ImportanceWeighted()
     chosen: dict[str, Any] = {} if sigma == "auto" else {"sigma": _levels(sigma)}
@@ -65,6 +70,8 @@ def fit_distribution(
     write_atomic(out, encode_points(out, np.asarray(fitted.sample(draw_key, num_samples))))
     if scores is not None:
         write_atomic(scores, encode_points(scores, np.asarray(fitted.log_density(rows))[:, None]))
+    if model is not None:
+        stats.save_distribution(model, fitted)
     facts = {
         "out": str(out),
         "rows": len(rows),

@@ -35,6 +35,8 @@ from ._robust_subset import RobustSubset as RobustSubset
 from ._robust_subset import robust_subset as robust_subset
 from ._sampling_floor import Floor as Floor
 from ._sampling_floor import sampling_floor as sampling_floor
+from ._saved_distribution import load_distribution as load_distribution
+from ._saved_distribution import save_distribution as save_distribution
 from ._sieve import AbstractSieve as AbstractSieve
 from ._sieve import AffineMaps as AffineMaps
 from ._sieve import ReLUNetworks as ReLUNetworks
@@ -111,9 +113,11 @@ __all__ = [
     "fit_distribution",
     "frechet_distance",
     "frechet_distance_of_moments",
+    "load_distribution",
     "maximum_mean_discrepancy",
     "robust_subset",
     "sampling_floor",
+    "save_distribution",
     "sinkhorn_wasserstein",
     "sliced_wasserstein",
     "wasserstein",
