@@ -89,14 +89,14 @@ def fit_distribution(
     print(out)
 
 
-def _levels(text: str) -> float | tuple[float, ...]:
+def _levels(text: str) -> tuple[float, ...]:
     try:
         levels = tuple(float(part) for part in text.split(","))
     except ValueError:
         raise ValueError(f"--sigma must be auto or numbers separated by commas, got {text!r}") from None
     if not all(0.0 < level < float("inf") for level in levels):
         raise ValueError(f"--sigma must be > 0 and finite, got {text!r}")
-    return levels if len(levels) > 1 else levels[0]
+    return levels
 
 
 def _tell(candidates: list[dict[str, Any]]) -> None:

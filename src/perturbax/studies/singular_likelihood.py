@@ -126,8 +126,8 @@ def _affine(cell: Mapping[str, Any], seed: int, key: Any) -> dict[str, Any]:
         "batch_size": 500,
         "learning_rate": 1e-2,
     }
-    trained = stats.fit_distribution(perturbed, stats.PerturbedMLE(**settings), key=key, progress=False)
-    exact = stats.fit_distribution(perturbed, stats.ProbabilisticPCA(2), key=key)
+    trained: Any = stats.fit_distribution(perturbed, stats.PerturbedMLE(**settings), key=key, progress=False)
+    exact: Any = stats.fit_distribution(perturbed, stats.ProbabilisticPCA(2), key=key)
     ours, closed = (np.asarray(w, np.float64) for w in (trained.law.generator.weight, exact.law.weights))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that the likelihood is singular is what is asked
@@ -150,7 +150,7 @@ def _rate(cell: Mapping[str, Any], seed: int, key: Any) -> dict[str, Any]:
     problem, fresh, _ = _points(lobed, cell["fitted"], cell["fresh"], seed)
     fit_key, draw_key = jax.random.split(key)
     method = stats.PerturbedMLE(sigma=SIGMAS[1:], noise=stats.FreshNoise(), steps=cell["steps"])
-    fitted = stats.fit_distribution(problem, method, key=fit_key, progress=False)
+    fitted: Any = stats.fit_distribution(problem, method, key=fit_key, progress=False)
     drawn = [np.asarray(law.sample(draw_key, len(fresh))) for law in fitted.candidates.laws]
     return {"best": min(stats.wasserstein(points, fresh, order=1) for points in drawn)}
 
@@ -158,6 +158,7 @@ def _rate(cell: Mapping[str, Any], seed: int, key: Any) -> dict[str, Any]:
 def _digits(cell: Mapping[str, Any], seed: int, key: Any) -> dict[str, Any]:
     """Digits in 32 principal components, 1400 fitted: distances of draws to the others, by points and by features."""
     import jax
+    import jax.numpy as jnp
     from sklearn.decomposition import PCA
 
     from perturbax import data, stats
@@ -177,11 +178,11 @@ def _digits(cell: Mapping[str, Any], seed: int, key: Any) -> dict[str, Any]:
         learning_rate=1e-3,
     )
     problem = stats.Observations(train, validation=held)
-    candidates = stats.fit_distribution(problem, method, key=fit_key, progress=False).candidates
+    candidates: Any = stats.fit_distribution(problem, method, key=fit_key, progress=False).candidates
     classifier = data.digit_classifier()
 
     def features(points: Any) -> np.ndarray:
-        return np.asarray(classifier.features(np.asarray(components.inverse_transform(points), np.float32)))
+        return np.asarray(classifier.features(jnp.asarray(components.inverse_transform(points), jnp.float32)))
 
     plain, chosen = (
         np.asarray(candidates.laws[i].sample(draw_key, len(test)))
@@ -263,7 +264,8 @@ def plot(table: "pd.DataFrame") -> Any:
 
     shown = [curve for curve in CURVES if len(select(table, part=curve))]
     figure = Figure(figsize=(5.6 * max(len(shown), 1), 5.6), layout="constrained")
-    for part, curve in zip(np.atleast_1d(figure.subfigures(1, max(len(shown), 1))), shown, strict=False):
+    parts: Any = figure.subfigures(1, max(len(shown), 1), squeeze=False)
+    for part, curve in zip(parts[0], shown, strict=False):
         rows = select(table, part=curve).sort_values("seed")
         grid = part.add_gridspec(2, 3, height_ratios=(1.6, 1))
         _draw_curve(part.add_subplot(grid[0, :]), curve, rows)
