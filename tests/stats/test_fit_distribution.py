@@ -298,6 +298,10 @@ def test_the_empirical_law_draws_the_rows_and_has_no_density():
         law.log_density(x)
     with pytest.raises(ValueError, match="no latent variable"):
         law.generate([[0.0]])
+    with pytest.raises(ValueError, match=r"x must have shape \(any, 8\)"):
+        law.log_density(np.ones((2, 3)))
+    with pytest.raises(ValueError, match=r"z must have shape \(any, 2\)"):
+        fit(stats.Observations(plane(50)), stats.ProbabilisticPCA(2)).generate([[1.0]])
     with pytest.raises(ValueError, match="no candidates"):
         law.table()
 

@@ -66,7 +66,17 @@ class Observations(eqx.Module):
 
 
 class AbstractLaw(eqx.Module):
-    """A fitted distribution on `R^D`."""
+    """A fitted distribution on `R^D`; `size` is `D`, and `dimension` that of its latent variable, 0 when it has none."""
+
+    @property
+    @abc.abstractmethod
+    def size(self) -> int:
+        """Number of columns."""
+
+    @property
+    def dimension(self) -> int:
+        """Number of latent dimensions."""
+        return 0
 
     @abc.abstractmethod
     def sample(self, key: Any, n: int) -> Float[Array, "n D"]:
@@ -78,7 +88,7 @@ class AbstractLaw(eqx.Module):
 
     def generate(self, z: Float[Array, "n d"]) -> Float[Array, "n D"]:
         """The points of the support at latent positions."""
-        raise ValueError(f"{type(self).__name__} has no latent variable: use sample")
+        raise NotImplementedError
 
 
 class Candidates(eqx.Module):
@@ -131,16 +141,18 @@ class FittedDistribution(eqx.Module):
         """The log density of the smoothed law, with the model's noise, at points of shape `(n, D)`: a score for
         anomalies.
 
-        **Raises:** `ValueError` for a law without density.
+        **Raises:** `ValueError` for a law without density, or another number of columns.
         """
-        return self.law.log_density(settled(check_array("x", x, ndim=2)))
+        return self.law.log_density(settled(check_array("x", x, shape=(None, self.law.size))))
 
     def generate(self, z: Any) -> Float[Array, "n D"]:
         """The points of the fitted set at latent positions `z` of shape `(n, d)`.
 
         **Raises:** `ValueError` for a law without latent variable.
         """
-        return self.law.generate(settled(check_array("z", z, ndim=2)))
+        if self.law.dimension == 0:
+            raise ValueError(f"{type(self.law).__name__} has no latent variable: use sample")
+        return self.law.generate(settled(check_array("z", z, shape=(None, self.law.dimension))))
 
     def table(self) -> pd.DataFrame:
         """What was chosen from, by instance noise.

@@ -27,6 +27,14 @@ class LatentLaw(AbstractLaw):
     centre: Float[Array, " D"]
     scale: Float[Array, " D"]
 
+    @property
+    def size(self) -> int:
+        return self.centre.size
+
+    @property
+    def dimension(self) -> int:
+        return self.latent.dimension
+
     @eqx.filter_jit
     def sample(self, key: Any, n: int) -> Float[Array, "n D"]:
         return self.generate(self.latent.sample(key, n))

@@ -59,6 +59,10 @@ class EmpiricalLaw(AbstractLaw):
 
     rows: Float[Array, "m D"]
 
+    @property
+    def size(self) -> int:
+        return self.rows.shape[1]
+
     @eqx.filter_jit
     def sample(self, key: Any, n: int) -> Float[Array, "n D"]:
         return self.rows[jax.random.randint(key, (n,), 0, len(self.rows))]

@@ -74,6 +74,10 @@ class KernelLaw(AbstractLaw):
     rows: Float[Array, "m D"]
     bandwidth: Float[Array, " D"]
 
+    @property
+    def size(self) -> int:
+        return self.bandwidth.size
+
     @eqx.filter_jit
     def sample(self, key: Any, n: int) -> Float[Array, "n D"]:
         row_key, noise_key = jax.random.split(key)

@@ -118,6 +118,14 @@ class AffineLaw(AbstractLaw):
     scale: Float[Array, " D"]
 
     @property
+    def size(self) -> int:
+        return self.centre.size
+
+    @property
+    def dimension(self) -> int:
+        return self.variances.size
+
+    @property
     def weights(self) -> Float[Array, "d D"]:
         """`W`, in units of the scale: `x = centre + scale (z W)`."""
         return (self.directions * jnp.sqrt(jnp.maximum(self.variances - jnp.square(self.sigma), 0.0))).T
