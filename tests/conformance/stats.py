@@ -24,7 +24,7 @@ def make(cls):
         return cls(**_SMALL.get(cls, {}))
     fields = cls.__dataclass_fields__
     quick = stats.Additive(steps=5, features=5, ascent_steps=5, restarts=1)
-    given = {"mechanisms": quick, "features": 5, "rounds": 3}
+    given = {"mechanisms": quick, "features": 5, "rounds": 3, "points": 2**13, "paths": 8}
     return cls(**{name: value for name, value in given.items() if name in fields})
 
 
@@ -32,10 +32,17 @@ def observations(x=None):
     return stats.Observations(np.random.default_rng(0).normal(size=(60, 3)) if x is None else x)
 
 
+def excursions(method, key, **options):
+    problem = stats.StationaryGaussian(stats.covariances.RandomAcceleration(), **options)
+    return stats.excursions(problem, method, key=key).survival
+
+
 def run(method, key):
     if isinstance(method, stats.AbstractDistributionMethod):
         fitted = stats.fit_distribution(observations(), method, key=key, progress=False)
         return fitted.sigma, fitted.sample(key, 10)
+    if isinstance(method, stats.AbstractExcursionMethod):
+        return excursions(method, key)
     return stats.robust_subset(environments(), method, key=key).predict(environments().X)
 
 
@@ -46,4 +53,6 @@ def poison(method, key):
             "x": lambda: stats.fit_distribution(observations(broken), method, key=key),
             "scale": lambda: stats.Observations(np.eye(3), scale=float("nan")),
         }
+    if isinstance(method, stats.AbstractExcursionMethod):
+        return {name: lambda name=name: excursions(method, key, **{name: np.nan}) for name in ("level", "horizon")}
     return {"X": lambda: stats.robust_subset(environments(np.full((90, 2), np.nan)), method, key=key)}

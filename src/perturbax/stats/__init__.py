@@ -1,13 +1,20 @@
 """Distributions whose answers are exact, and distances between samples with their sampling floors."""
 
+from . import covariances as covariances
 from ._causal_graph import CausalGraph as CausalGraph
 from ._causal_graph import canonical_subset as canonical_subset
 from ._causal_graph import equivalence_classes as equivalence_classes
+from ._circulant import CirculantEmbedding as CirculantEmbedding
 from ._discovery import CDNOD as CDNOD
 from ._discrepancy import Discrepancy as Discrepancy
 from ._discrepancy import energy_distance as energy_distance
 from ._discrepancy import maximum_mean_discrepancy as maximum_mean_discrepancy
 from ._discrete_model import DiscreteModel as DiscreteModel
+from ._excursions import AbstractExcursionMethod as AbstractExcursionMethod
+from ._excursions import ExcursionLaw as ExcursionLaw
+from ._excursions import InvalidIIA as InvalidIIA
+from ._excursions import StationaryGaussian as StationaryGaussian
+from ._excursions import excursions as excursions
 from ._fit_distribution import AbstractDistributionMethod as AbstractDistributionMethod
 from ._fit_distribution import AbstractLaw as AbstractLaw
 from ._fit_distribution import Candidates as Candidates
@@ -21,6 +28,8 @@ from ._instance_noise import AbstractInstanceNoise as AbstractInstanceNoise
 from ._instance_noise import AnnealedNoise as AnnealedNoise
 from ._instance_noise import FreshNoise as FreshNoise
 from ._instance_noise import NoiseOnce as NoiseOnce
+from ._kolmogorov_smirnov import kolmogorov_smirnov as kolmogorov_smirnov
+from ._kolmogorov_smirnov import kolmogorov_smirnov_floor as kolmogorov_smirnov_floor
 from ._latent import AbstractLatent as AbstractLatent
 from ._latent import NormalLatent as NormalLatent
 from ._latent import UniformLatent as UniformLatent
@@ -37,6 +46,10 @@ from ._sampling_floor import Floor as Floor
 from ._sampling_floor import sampling_floor as sampling_floor
 from ._saved_distribution import load_distribution as load_distribution
 from ._saved_distribution import save_distribution as save_distribution
+from ._series import autocorrelation as autocorrelation
+from ._series import bootstrap_theta as bootstrap_theta
+from ._series import excursion_durations as excursion_durations
+from ._series import stationary_gaussian as stationary_gaussian
 from ._sieve import AbstractSieve as AbstractSieve
 from ._sieve import AffineMaps as AffineMaps
 from ._sieve import ReLUNetworks as ReLUNetworks
@@ -50,7 +63,9 @@ from ._wasserstein import wasserstein as wasserstein
 from .anchor_regression import AnchorRegression as AnchorRegression
 from .causal_minimax import CausalMinimax as CausalMinimax
 from .causal_minimax import whole_set_is_best as whole_set_is_best
+from .classical_iia import ClassicalIIA as ClassicalIIA
 from .empirical import Empirical as Empirical
+from .exact_random_acceleration import ExactRandomAcceleration as ExactRandomAcceleration
 from .graph_surgery import GraphSurgery as GraphSurgery
 from .group_dro import GroupDRO as GroupDRO
 from .invariant_causal_prediction import InvariantCausalPrediction as InvariantCausalPrediction
@@ -59,11 +74,15 @@ from .kernel_density import KernelDensity as KernelDensity
 from .perturbed_mle import PerturbedMLE as PerturbedMLE
 from .pooled import Pooled as Pooled
 from .probabilistic_pca import ProbabilisticPCA as ProbabilisticPCA
+from .rice_bound import RiceBound as RiceBound
+from .simulated_excursions import SimulatedExcursions as SimulatedExcursions
+from .slepian_iia import SlepianIIA as SlepianIIA
 from .whole_stable_set import WholeStableSet as WholeStableSet
 
 __all__ = [
     "CDNOD",
     "AbstractDistributionMethod",
+    "AbstractExcursionMethod",
     "AbstractInstanceNoise",
     "AbstractLatent",
     "AbstractLatentLikelihood",
@@ -78,11 +97,15 @@ __all__ = [
     "Candidates",
     "CausalGraph",
     "CausalMinimax",
+    "CirculantEmbedding",
     "Classes",
+    "ClassicalIIA",
     "Discrepancy",
     "DiscreteModel",
     "Empirical",
     "Environments",
+    "ExactRandomAcceleration",
+    "ExcursionLaw",
     "FittedDistribution",
     "Floor",
     "FreshNoise",
@@ -91,6 +114,7 @@ __all__ = [
     "Greedy",
     "GroupDRO",
     "ImportanceWeighted",
+    "InvalidIIA",
     "InvariantCausalPrediction",
     "InvariantRiskMinimization",
     "KernelDensity",
@@ -102,17 +126,28 @@ __all__ = [
     "ProbabilisticPCA",
     "Quadrature",
     "ReLUNetworks",
+    "RiceBound",
     "RobustSubset",
+    "SimulatedExcursions",
+    "SlepianIIA",
+    "StationaryGaussian",
     "Tabular",
     "UniformLatent",
     "WholeSet",
     "WholeStableSet",
+    "autocorrelation",
+    "bootstrap_theta",
     "canonical_subset",
+    "covariances",
     "energy_distance",
     "equivalence_classes",
+    "excursion_durations",
+    "excursions",
     "fit_distribution",
     "frechet_distance",
     "frechet_distance_of_moments",
+    "kolmogorov_smirnov",
+    "kolmogorov_smirnov_floor",
     "load_distribution",
     "maximum_mean_discrepancy",
     "robust_subset",
@@ -120,6 +155,7 @@ __all__ = [
     "save_distribution",
     "sinkhorn_wasserstein",
     "sliced_wasserstein",
+    "stationary_gaussian",
     "wasserstein",
     "whole_set_is_best",
 ]

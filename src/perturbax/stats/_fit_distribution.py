@@ -66,7 +66,7 @@ class Observations(eqx.Module):
 
 
 class AbstractLaw(eqx.Module):
-    """A fitted distribution on `R^D`; `size` is `D`, and `dimension` that of its latent variable, 0 when it has none."""
+    """A fitted distribution on `R^D`. The `dimension` is that of its latent variable, 0 when it has none."""
 
     @property
     @abc.abstractmethod
