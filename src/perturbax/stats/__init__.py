@@ -1,6 +1,13 @@
 """Distributions whose answers are exact, and distances between samples with their sampling floors."""
 
 from . import covariances as covariances
+from ._answer_queries import AbstractQueryMethod as AbstractQueryMethod
+from ._answer_queries import Answer as Answer
+from ._answer_queries import Answers as Answers
+from ._answer_queries import BudgetExhausted as BudgetExhausted
+from ._answer_queries import answer_queries as answer_queries
+from ._answer_queries import require_accuracy as require_accuracy
+from ._answer_queries import sample_size as sample_size
 from ._causal_graph import CausalGraph as CausalGraph
 from ._causal_graph import canonical_subset as canonical_subset
 from ._causal_graph import equivalence_classes as equivalence_classes
@@ -15,6 +22,7 @@ from ._excursions import ExcursionLaw as ExcursionLaw
 from ._excursions import InvalidIIA as InvalidIIA
 from ._excursions import StationaryGaussian as StationaryGaussian
 from ._excursions import excursions as excursions
+from ._expression import parse_query as parse_query
 from ._fit_distribution import AbstractDistributionMethod as AbstractDistributionMethod
 from ._fit_distribution import AbstractLaw as AbstractLaw
 from ._fit_distribution import Candidates as Candidates
@@ -24,6 +32,11 @@ from ._fit_distribution import fit_distribution as fit_distribution
 from ._frechet import frechet_distance as frechet_distance
 from ._frechet import frechet_distance_of_moments as frechet_distance_of_moments
 from ._gaussian_mixture import GaussianMixture as GaussianMixture
+from ._guarantee import Guarantee as Guarantee
+from ._guarantee import Privacy as Privacy
+from ._holdout import Holdout as Holdout
+from ._holdout import status_of_ledger as status_of_ledger
+from ._holdout_scorer import HoldoutScorer as HoldoutScorer
 from ._instance_noise import AbstractInstanceNoise as AbstractInstanceNoise
 from ._instance_noise import AnnealedNoise as AnnealedNoise
 from ._instance_noise import FreshNoise as FreshNoise
@@ -38,6 +51,15 @@ from ._latent_likelihood import ImportanceWeighted as ImportanceWeighted
 from ._latent_likelihood import Quadrature as Quadrature
 from ._mechanisms import Additive as Additive
 from ._mechanisms import Tabular as Tabular
+from ._query_noise import AbstractNoise as AbstractNoise
+from ._query_noise import Laplace as Laplace
+from ._query_noise import Normal as Normal
+from ._query_values import AbstractAnalyst as AbstractAnalyst
+from ._query_values import QueryBatch as QueryBatch
+from ._query_values import QuerySession as QuerySession
+from ._query_values import QueryValues as QueryValues
+from ._query_values import SampleSizes as SampleSizes
+from ._query_values import SignVote as SignVote
 from ._robust_subset import AbstractRobustMethod as AbstractRobustMethod
 from ._robust_subset import Environments as Environments
 from ._robust_subset import RobustSubset as RobustSubset
@@ -61,32 +83,46 @@ from ._wasserstein import sinkhorn_wasserstein as sinkhorn_wasserstein
 from ._wasserstein import sliced_wasserstein as sliced_wasserstein
 from ._wasserstein import wasserstein as wasserstein
 from .anchor_regression import AnchorRegression as AnchorRegression
+from .bonferroni import Bonferroni as Bonferroni
+from .bootstrap import Bootstrap as Bootstrap
 from .causal_minimax import CausalMinimax as CausalMinimax
 from .causal_minimax import whole_set_is_best as whole_set_is_best
 from .classical_iia import ClassicalIIA as ClassicalIIA
+from .effective_rounds import EffectiveRounds as EffectiveRounds
 from .empirical import Empirical as Empirical
 from .exact_random_acceleration import ExactRandomAcceleration as ExactRandomAcceleration
+from .gaussian_noise import GaussianNoise as GaussianNoise
 from .graph_surgery import GraphSurgery as GraphSurgery
 from .group_dro import GroupDRO as GroupDRO
 from .invariant_causal_prediction import InvariantCausalPrediction as InvariantCausalPrediction
 from .invariant_risk_minimization import InvariantRiskMinimization as InvariantRiskMinimization
 from .kernel_density import KernelDensity as KernelDensity
+from .laplace_noise import LaplaceNoise as LaplaceNoise
+from .naive import Naive as Naive
 from .perturbed_mle import PerturbedMLE as PerturbedMLE
 from .pooled import Pooled as Pooled
+from .private_multiplicative_weights import PrivateMultiplicativeWeights as PrivateMultiplicativeWeights
 from .probabilistic_pca import ProbabilisticPCA as ProbabilisticPCA
 from .rice_bound import RiceBound as RiceBound
+from .sample_split import SampleSplit as SampleSplit
 from .simulated_excursions import SimulatedExcursions as SimulatedExcursions
 from .slepian_iia import SlepianIIA as SlepianIIA
+from .sparse_validate import SparseValidate as SparseValidate
+from .sparse_vector import SparseVector as SparseVector
+from .thresholdout import Thresholdout as Thresholdout
 from .whole_stable_set import WholeStableSet as WholeStableSet
 
 __all__ = [
     "CDNOD",
+    "AbstractAnalyst",
     "AbstractDistributionMethod",
     "AbstractExcursionMethod",
     "AbstractInstanceNoise",
     "AbstractLatent",
     "AbstractLatentLikelihood",
     "AbstractLaw",
+    "AbstractNoise",
+    "AbstractQueryMethod",
     "AbstractRobustMethod",
     "AbstractSieve",
     "Additive",
@@ -94,6 +130,11 @@ __all__ = [
     "AllSubsets",
     "AnchorRegression",
     "AnnealedNoise",
+    "Answer",
+    "Answers",
+    "Bonferroni",
+    "Bootstrap",
+    "BudgetExhausted",
     "Candidates",
     "CausalGraph",
     "CausalMinimax",
@@ -102,6 +143,7 @@ __all__ = [
     "ClassicalIIA",
     "Discrepancy",
     "DiscreteModel",
+    "EffectiveRounds",
     "Empirical",
     "Environments",
     "ExactRandomAcceleration",
@@ -110,31 +152,51 @@ __all__ = [
     "Floor",
     "FreshNoise",
     "GaussianMixture",
+    "GaussianNoise",
     "GraphSurgery",
     "Greedy",
     "GroupDRO",
+    "Guarantee",
+    "Holdout",
+    "HoldoutScorer",
     "ImportanceWeighted",
     "InvalidIIA",
     "InvariantCausalPrediction",
     "InvariantRiskMinimization",
     "KernelDensity",
+    "Laplace",
+    "LaplaceNoise",
+    "Naive",
     "NoiseOnce",
+    "Normal",
     "NormalLatent",
     "Observations",
     "PerturbedMLE",
     "Pooled",
+    "Privacy",
+    "PrivateMultiplicativeWeights",
     "ProbabilisticPCA",
     "Quadrature",
+    "QueryBatch",
+    "QuerySession",
+    "QueryValues",
     "ReLUNetworks",
     "RiceBound",
     "RobustSubset",
+    "SampleSizes",
+    "SampleSplit",
+    "SignVote",
     "SimulatedExcursions",
     "SlepianIIA",
+    "SparseValidate",
+    "SparseVector",
     "StationaryGaussian",
     "Tabular",
+    "Thresholdout",
     "UniformLatent",
     "WholeSet",
     "WholeStableSet",
+    "answer_queries",
     "autocorrelation",
     "bootstrap_theta",
     "canonical_subset",
@@ -150,12 +212,16 @@ __all__ = [
     "kolmogorov_smirnov_floor",
     "load_distribution",
     "maximum_mean_discrepancy",
+    "parse_query",
+    "require_accuracy",
     "robust_subset",
+    "sample_size",
     "sampling_floor",
     "save_distribution",
     "sinkhorn_wasserstein",
     "sliced_wasserstein",
     "stationary_gaussian",
+    "status_of_ledger",
     "wasserstein",
     "whole_set_is_best",
 ]
