@@ -86,7 +86,9 @@ def test_a_curve_without_a_minimum_within_is_seen(distance, missed):
 
 
 def test_it_runs(tmp_path):
-    run = run_study("singular-likelihood", "smoke", store=tmp_path / "store.sqlite", progress=False)
+    run = run_study(
+        "singular-likelihood", "smoke", store=tmp_path / "store.sqlite", progress=False, backend="sequential"
+    )
     assert not run.failures
     assert set(run.table["part"]) == {"lobed", "PCA"}
     assert isinstance(STUDY.plot(run.table), Figure)
