@@ -320,10 +320,10 @@ def _distances(law: LatentLaw, held: np.ndarray, scale: np.ndarray, key: Any) ->
 
 
 def _growth(log_likelihood: np.ndarray, log_sigma: np.ndarray) -> float:
-    """The slope of the log-likelihood in `log sigma` over the middle half of the fall of `log sigma`: before it the
-    generator is far from the data, after it the steps of the optimiser are as large as `sigma`."""
+    """The slope of the log-likelihood in `log sigma` while that falls from 0.2 to 0.5 of its way: before, the generator
+    is far from the data; after, the steps of the optimiser become as large as `sigma`, which then falls more slowly."""
     fallen = (log_sigma - log_sigma[0]) / min(log_sigma.min() - log_sigma[0], -1e-6)
-    middle = (fallen > 0.25) & (fallen < 0.75) & np.isfinite(log_likelihood)
+    middle = (fallen > 0.2) & (fallen < 0.5) & np.isfinite(log_likelihood)
     if middle.sum() < 2:
         return float("nan")
     return float(np.polyfit(log_sigma[middle], log_likelihood[middle], 1)[0])
