@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from perturbax import core, stats, transport
 
@@ -29,6 +30,9 @@ SOME = [
     for name in SOME
     if not name.startswith("trigonometric") or name in ("trigonometric-sine", "trigonometric-bridge")
 ]
+# What the default suite compiles for; the rest is slow.
+FEW = ("linear-bridge", "trigonometric-sine", "variance-preserving")
+SOME_WITH_MARKS = [name if name in FEW else pytest.param(name, marks=pytest.mark.slow) for name in SOME]
 WEIGHTS_0, WEIGHTS_1 = np.array([0.4, 0.6]), np.array([0.3, 0.3, 0.4])
 MEANS_0, MEANS_1 = np.array([[-1.0, 0.5], [1.0, -0.5]]), np.array([[2.0, 0.0], [-1.0, 2.0], [0.0, -2.0]])
 SHAPE_0 = np.array([[[0.5, 0.2], [0.2, 0.4]], [[0.3, 0.0], [0.0, 0.6]]])

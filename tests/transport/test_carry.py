@@ -60,10 +60,28 @@ def test_likelihoods_are_those_of_the_mixture(linear):
     x = second.sample(jax.random.key(3), 30)
     found = linear.log_prob(x, base=first.log_density)
     np.testing.assert_allclose(found.log_density, second.log_density(x), atol=0.02)
+
+
+def test_hutchinsons_estimate_has_the_mean_of_the_exact_divergence():
+    matrix = jax.random.normal(KEY, (3, 3))
+    x, rule = jnp.ones((500, 3)), transport.HutchinsonDivergence(8)
+    velocity, exactly = transport.ExactDivergence()(lambda x: x @ matrix, x, jnp.zeros(0))
+    same, guess = rule(lambda x: x @ matrix, x, rule.draw(KEY, x))
+    np.testing.assert_allclose(exactly, jnp.trace(matrix), rtol=1e-5)
+    np.testing.assert_array_equal(same, velocity)
+    assert float(guess.mean()) == pytest.approx(float(jnp.trace(matrix)), abs=0.2)
+
+
+@pytest.mark.slow
+def test_likelihoods_by_hutchinsons_estimate(linear):
+    first, second = mixtures()
+    x = second.sample(jax.random.key(3), 30)
+    found = linear.log_prob(x, base=first.log_density)
     guess = linear.log_prob(x, base=first.log_density, divergence=transport.HutchinsonDivergence(64), key=KEY)
     assert abs(float((guess.log_density - found.log_density).mean())) < 0.1
 
 
+@pytest.mark.slow
 def test_starts_from_noise_have_a_known_density(normal):
     x = np.linspace(-2.0, 6.0, 9)[:, None]
     found = normal.log_prob(x)
@@ -130,7 +148,13 @@ def test_too_large_a_diffusion_warns_with_a_number_of_steps(linear):
         linear.forward(linear.starts(KEY, 16), transport.SDE(transport.Constant(20.0), steps=20), key=KEY)
 
 
-def test_solvers_that_fail_raise(linear):
+def test_states_that_are_not_finite_raise(normal):
+    with pytest.raises(core.SolverError, match="SDE from t = 0 to 1: A value became NaN"):
+        normal.forward(np.full((16, 1), 3e38), transport.SDE(transport.Constant(0.3), 5, margin=0.01), key=KEY)
+
+
+@pytest.mark.slow
+def test_too_many_steps_raise(linear):
     with pytest.raises(core.SolverError, match="ODE from t = 0 to 1: The largest number of steps"):
         linear.forward(linear.starts(KEY, 16), transport.ODE(max_steps=2))
 
@@ -176,11 +200,16 @@ def test_noise_needs_a_key(linear, call):
         call(linear)
 
 
-def test_values_and_samples_go_through_transformations(linear):
+def test_fields_go_through_jit(linear):
     x = linear.starts(KEY, 4)
     np.testing.assert_allclose(
         jax.jit(lambda x, t: linear.velocity(x, t))(x, jnp.asarray(0.4)), linear.velocity(x, 0.4), rtol=1e-5
     )
+
+
+@pytest.mark.slow
+def test_draws_go_through_transformations(linear):
+    x = linear.starts(KEY, 4)
     assert jax.jit(lambda x: linear.forward(x).x)(x).shape == (4, 2)
     batched = jax.vmap(lambda key: linear.sample(key, 4, transport.SDE(steps=5)).x)(jax.random.split(KEY, 3))
     assert batched.shape == (3, 4, 2)

@@ -53,6 +53,7 @@ def test_optimal_pairs_of_a_batch_cost_the_least():
     assert np.trace(cost) == pytest.approx(cost[linear_sum_assignment(cost)].sum(), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_entropic_pairs_keep_the_covariance_of_the_plan():
     pytest.importorskip("ott")
     exact = transport.bridge_of_gaussians([0.0], [[1.0]], [0.0], [[1.0]], epsilon=1.0)
