@@ -168,7 +168,7 @@ def test_a_planned_coupling_learns_the_bridge():
 
 
 @pytest.mark.slow
-def test_a_condition_chooses_what_is_drawn():
+def test_a_condition_chooses_what_is_drawn(tmp_path):
     label = np.repeat([[-1.0], [1.0]], 500, axis=0)
     x1 = 3.0 * label + 0.3 * np.random.default_rng(0).normal(size=(1000, 1))
     learnt = fit(transport.Coupling(None, x1, condition=label), transport.FlowMatching(**SMALL))
@@ -176,6 +176,9 @@ def test_a_condition_chooses_what_is_drawn():
     assert float(drawn.x.mean()) == pytest.approx(-3.0, abs=0.3)
     with pytest.raises(ValueError, match="condition must be given"):
         learnt.sample(jax.random.key(1), 10)
+    learnt.save(tmp_path / "model.npz")
+    with pytest.raises(ValueError, match="coupling must be given"):
+        transport.Interpolation.load(tmp_path / "model.npz")
 
 
 def test_what_is_saved_comes_back(solved, tmp_path):

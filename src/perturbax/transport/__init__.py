@@ -21,6 +21,7 @@ from ._coupling import Planned as Planned
 from ._covariance import Diagonal as Diagonal
 from ._covariance import Full as Full
 from ._fields import AbstractFields as AbstractFields
+from ._fields import Fields as Fields
 from ._fit_interpolant import AbstractInterpolantMethod as AbstractInterpolantMethod
 from ._fit_interpolant import fit_interpolant as fit_interpolant
 from ._fit_interpolant import mixture_fields as mixture_fields
@@ -111,6 +112,7 @@ __all__ = [
     "EulerMaruyama",
     "ExactDivergence",
     "FieldErrors",
+    "Fields",
     "FlowMatching",
     "Full",
     "GaussianBridge",

@@ -38,7 +38,7 @@ class Constant(AbstractDiffusion):
     **Raises:** `ValueError` when it is negative.
 
     >>> from perturbax import transport
-    >>> Constant(0.5)(transport.LinearPath(), jnp.asarray(0.1))
+    >>> float(Constant(0.5)(transport.LinearPath(), jnp.asarray(0.1)))
     0.5
     """
 
@@ -48,7 +48,7 @@ class Constant(AbstractDiffusion):
         check_number("value", self.value, minimum=0.0)
 
     def __call__(self, path: AbstractPath, t: Array) -> Float[Array, ""]:
-        return self.value
+        return jnp.asarray(self.value, t.dtype)
 
 
 class Proportional(AbstractDiffusion):
@@ -74,18 +74,7 @@ class Proportional(AbstractDiffusion):
         return self.scale * path.gamma(t)
 
 
-class AbstractCarrier(eqx.Module):
-    """An equation and its solver."""
-
-    margin: eqx.AbstractVar[float]
-
-    def __check_init__(self):
-        check_number("margin", self.margin, minimum=0.0)
-        if self.margin >= 0.5:
-            raise ValueError(f"margin must be < 0.5, got {self.margin:g}")
-
-
-class ODE(AbstractCarrier):
+class ODE(eqx.Module):
     """The probability flow `dX = b dt` by Tsitouras' method of order 5 with adaptive steps.
 
     **Arguments:** `tolerance`: relative and absolute; `margin`: of time at both ends; `max_steps`.
@@ -102,10 +91,11 @@ class ODE(AbstractCarrier):
 
     def __check_init__(self):
         check_number("tolerance", self.tolerance, minimum=0.0, exclusive=True)
+        _check_margin(self.margin)
         check_integer("max_steps", self.max_steps, minimum=1)
 
 
-class SDE(AbstractCarrier):
+class SDE(eqx.Module):
     """The SDE with a diffusion, in equal steps.
 
     **Arguments:**
@@ -129,6 +119,13 @@ class SDE(AbstractCarrier):
         check_instance("diffusion", self.diffusion, AbstractDiffusion, "a diffusion such as Constant(0.5)")
         check_integer("steps", self.steps, minimum=1)
         check_instance("stepper", self.stepper, AbstractStepper, "Heun() or EulerMaruyama()")
+        _check_margin(self.margin)
+
+
+def _check_margin(margin: Any) -> None:
+    check_number("margin", margin, minimum=0.0)
+    if margin >= 0.5:
+        raise ValueError(f"margin must be < 0.5, got {margin:g}")
 
 
 class AbstractDivergence(eqx.Module):

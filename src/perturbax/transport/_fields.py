@@ -162,6 +162,11 @@ class NetworkFields(AbstractFields):
     def knows_score(self) -> bool:
         return knows_score(self.path, self.targets)
 
+    @property
+    def conditional(self) -> bool:
+        """Whether the network is also given a condition."""
+        return self.network.rows.layers[0].weight.shape[0] > self.size + 1
+
     def outputs(self, x: Array, t: Array, condition: Any = None) -> tuple[Float[Array, "*batch d"], ...]:
         """What stands for the conditional mean of each target."""
         t = jnp.broadcast_to(t, x.shape[:-1])

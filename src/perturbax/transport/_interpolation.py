@@ -27,6 +27,7 @@ from ._coupling import Coupling, Pairs
 from ._door import settle, settle_points, settle_time
 from ._fields import AbstractFields, Fields
 from ._path import AbstractPath
+from ._saved_interpolant import load_fields, save_fields
 
 _ODE = ODE()
 _EXACT = ExactDivergence()
@@ -212,8 +213,6 @@ class Interpolation(eqx.Module):
 
         **Raises:** `TypeError` when the fields are not those of a network that the method made.
         """
-        from ._saved_interpolant import save_fields
-
         save_fields(path, self.fields)
 
     @classmethod
@@ -222,12 +221,13 @@ class Interpolation(eqx.Module):
 
         **Arguments:** `path`; `coupling`: to draw starts from, which paths from noise do not need.
 
-        **Raises:** `ValueError` when the file is damaged or holds something else.
+        **Raises:** `ValueError` when the file is damaged or holds something else, or the model is conditional and there
+        is no coupling.
         """
-        from ._saved_interpolant import load_fields
-
         fields = load_fields(path)
         if coupling is None:
+            if fields.conditional:
+                raise ValueError("coupling must be given for a model with a condition")
             coupling = Coupling(None, _Unknown(fields.size))
         return cls(fields, coupling, np.zeros(0), Result.successful, {})
 
@@ -241,7 +241,8 @@ class Interpolation(eqx.Module):
             self._check_score("method SDE")
             key, check = jax.random.split(check_key("key", key))
             # Numbers as arrays, so that another diffusion or number of steps compiles nothing new.
-            diffusion, steps = jax.tree.map(settle, method.diffusion), jnp.asarray(method.steps)
+            diffusion = jax.tree.map(lambda leaf: settle(leaf) if eqx.is_array_like(leaf) else leaf, method.diffusion)
+            steps = jnp.asarray(method.steps)
             if rows is None and not isinstance(x, Tracer):
                 self._warn_when_stiff(method, diffusion, check)
             x, result, evaluations = along_sde(

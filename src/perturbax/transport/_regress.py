@@ -58,7 +58,7 @@ def train(
     key: Any,
     progress: bool | None,
 ) -> Trained:
-    """Regress the targets by a network of `method.hidden`, or by `method.network`."""
+    """Regress the targets by a perceptron with the layers `method.hidden`."""
     check_path(path)
     check_targets(path, targets)
     check_coupling(problem, path)
@@ -88,9 +88,11 @@ def train(
         progress=progress,
         throw=False,
     )
-    # Antithetic pairs ask the network twice for each point of the batch.
-    pairs = 2 if any(target.rough(path) for target in targets) else 1
-    stats = {"evaluations": done.steps, "antithetic": pairs == 2, "seconds": done.stats["seconds"]}
+    stats = {
+        "evaluations": done.steps,
+        "antithetic": any(target.rough(path) for target in targets),
+        "seconds": done.stats["seconds"],
+    }
     return Trained(done.model, done.losses, done.result, stats)
 
 
