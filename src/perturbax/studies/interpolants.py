@@ -190,9 +190,9 @@ def _run_bridge(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
     with core.float64():
         bridge = transport.bridge_of_gaussians([0.0], [[1.0]], [0.0], [[0.25]], epsilon)
         process: Any = bridge.process
-        ends = (stats.GaussianMixture([1.0], [[0.0]], [[variance]]) for variance in (1.0, 0.25))
+        first, second = (stats.GaussianMixture([1.0], [[0.0]], [[variance]]) for variance in (1.0, 0.25))
         path = transport.LinearPath(transport.BridgeNoise(epsilon))
-        exact = transport.mixture_fields(*ends, path, np.asarray(process.cross_covariance)[None, None])
+        exact = transport.mixture_fields(first, second, path, np.asarray(process.cross_covariance)[None, None])
         x = np.linspace(-2.0, 2.0, 81)[:, None]
         for t in _TIMES:
             gap = np.asarray(exact.drift(x, t, epsilon / 2.0)) - np.asarray(bridge.drift(x, t))

@@ -58,8 +58,8 @@ def fit_interpolant(
     >>> points = np.random.default_rng(0).normal(size=(500, 2)) + 3.0
     >>> method = transport.StochasticInterpolant(transport.OneSidedLinearPath(), hidden=(16,), steps=200, batch_size=64)
     >>> solved = transport.fit_interpolant(transport.Coupling(None, points), method, key=jax.random.key(0))
-    >>> solved.sample(jax.random.key(1), 200).x.mean(0).round().tolist()
-    [3.0, 3.0]
+    >>> bool(abs(solved.sample(jax.random.key(1), 200).x.mean(0) - 3.0).max() < 1.0)
+    True
     """
     check_instance("problem", problem, Coupling, "a transport.Coupling")
     check_instance("method", method, AbstractInterpolantMethod, "a method such as StochasticInterpolant()")

@@ -98,7 +98,7 @@ class SigmoidNoise(AbstractLatentNoise):
 
     **Raises:** `ValueError` when it is not positive.
 
-    >>> 0.2 < SigmoidNoise().largest_variance < 0.21
+    >>> 0.19 < SigmoidNoise().largest_variance < 0.2
     True
     """
 
