@@ -7,5 +7,4 @@ from ._mlp import MLP as MLP
 from ._residual_mlp import ResidualMLP as ResidualMLP
 from ._residual_unet import ResidualUNet as ResidualUNet
 
-__all__ = ["MLP", "EDMPreconditioned", "ResidualMLP", "ResidualUNet", "edm_loss"]
-__all__ = ["MLP", "EDMPreconditioned", "Linear", "ResidualMLP", "edm_loss"]
+__all__ = ["MLP", "EDMPreconditioned", "Linear", "ResidualMLP", "ResidualUNet", "edm_loss"]
