@@ -1,4 +1,4 @@
-"""`perturbax transport`: bridges between two samples in files, and optimal maps onto one."""
+"""`perturbax transport`: bridges between samples in files, paths through several, and optimal maps onto one."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import _options as options
-from . import _semidiscrete
+from . import _semidiscrete, _trajectories
 from ._options import check_writable
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def _transport() -> None:
-    """Schrödinger bridges between samples, and optimal maps onto points."""
+    """Schrödinger bridges between samples, paths through snapshots, and optimal maps onto points."""
 
 
 @app.command()
@@ -90,6 +90,7 @@ def bridge(
 
 
 app.command("semidiscrete")(_semidiscrete.semidiscrete)
+app.command("trajectories")(_trajectories.trajectories)
 
 
 def _times(text: str) -> list[float]:

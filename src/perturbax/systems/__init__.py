@@ -1,5 +1,9 @@
-"""Worlds to work on: so far the operators of imaging."""
+"""Worlds to work on: operators of imaging, and drifts of populations."""
 
+from ._drift_fields import EllipticVortex as EllipticVortex
+from ._drift_fields import LambOseen as LambOseen
+from ._drift_fields import LotkaVolterra as LotkaVolterra
+from ._drift_fields import Repressilator as Repressilator
 from ._imaging import (
     AbstractImaging as AbstractImaging,
 )
@@ -22,8 +26,12 @@ __all__ = [
     "MRI",
     "AbstractImaging",
     "Blur",
+    "EllipticVortex",
     "Inpainting",
+    "LambOseen",
+    "LotkaVolterra",
     "ParallelBeamCT",
+    "Repressilator",
     "Subsampling",
     "coil_maps",
     "column_mask",

@@ -88,3 +88,11 @@ SF2M = Paper(
     arxiv="2307.03672",
     venue="AISTATS",
 )
+
+SBIRR = Paper(
+    title="Multi-marginal Schrödinger Bridges with Iterative Reference Refinement",
+    authors=("Yunyi Shen", "Renato Berlinghieri", "Tamara Broderick"),
+    year=2025,
+    arxiv="2408.06277",
+    venue="AISTATS",
+)
