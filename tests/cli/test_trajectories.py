@@ -52,6 +52,7 @@ def test_the_first_number_in_words_is_the_time(files, capsys):
     assert "60 paths through 3 snapshots" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_drift_of_the_users(files, capsys):
     assert run("snaps.csv", "--time", "day", "--volatility", 0.5, "--family", "mine:drift", *QUICK, "--json") == 0
     assert len(json.loads(capsys.readouterr().out)["parameters"]) == 1
