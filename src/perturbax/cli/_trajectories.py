@@ -44,7 +44,7 @@ def trajectories(
     import numpy as np
 
     from perturbax import transport
-    from perturbax.core import enable_compilation_cache, write_atomic
+    from perturbax.core import enable_compilation_cache, float64, write_atomic
 
     from ._console import note, print_json
     from ._snapshots import encode_paths, load_snapshots
@@ -59,23 +59,24 @@ def trajectories(
         raise ValueError(f"--t must lie between the snapshots, in [{when[0]:g}, {when[-1]:g}], got {t!r}")
     if later and later[0] <= when[-1]:
         raise ValueError(f"--forecast must be after the last snapshot, {when[-1]:g}, got {forecast!r}")
-    family_key, solve_key, later_key = jax.random.split(jax.random.key(seed), 3)
-    reference = _reference(family, samples[0].shape[1], family_key)
-    enable_compilation_cache()
-    bridges = transport.PiecewiseIPF(inner, steps=steps)
-    refit = transport.Adam() if family == "gradient" else transport.GaussNewton()
-    method = (
-        transport.FixedReference(bridges)
-        if fixed or family == "brownian"
-        else transport.SBIRR(iterations, bridges, refit)
-    )
-    problem = transport.Snapshots(samples, when, volatility, reference)
-    found = transport.infer_trajectories(problem, method, key=solve_key)
-    written = found.times if times is None else np.asarray(times)
-    tables = [encode_paths(written, np.stack([np.asarray(found.at(at)) for at in written]), time, names)]
-    if later:
-        ahead = encode_paths(np.asarray(later), np.asarray(found.forecast(later_key, later)), time, names)
-        tables.append(ahead.split(b"\n", 1)[1])
+    with float64():
+        family_key, solve_key, later_key = jax.random.split(jax.random.key(seed), 3)
+        reference = _reference(family, samples[0].shape[1], family_key)
+        enable_compilation_cache()
+        bridges = transport.PiecewiseIPF(inner, steps=steps)
+        refit = transport.Adam() if family == "gradient" else transport.GaussNewton()
+        method = (
+            transport.FixedReference(bridges)
+            if fixed or family == "brownian"
+            else transport.SBIRR(iterations, bridges, refit)
+        )
+        problem = transport.Snapshots(samples, when, volatility, reference)
+        found = transport.infer_trajectories(problem, method, key=solve_key)
+        written = found.times if times is None else np.asarray(times)
+        tables = [encode_paths(written, np.stack([np.asarray(found.at(at)) for at in written]), time, names)]
+        if later:
+            ahead = encode_paths(np.asarray(later), np.asarray(found.forecast(later_key, later)), time, names)
+            tables.append(ahead.split(b"\n", 1)[1])
     write_atomic(out, b"".join(tables))
     facts: dict[str, Any] = {
         "method": type(method).__name__,

@@ -7,6 +7,7 @@ values it is another member of the same family.
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -139,4 +140,6 @@ _LEAST = 1e-8
 def _settle(**values: Any) -> tuple[Float[Array, ""], ...]:
     """Numbers as arrays, so that they can be fitted."""
     checked = (check_number(name, value) for name, value in values.items())
-    return tuple(value if hasattr(value, "dtype") else jnp.asarray(np.asarray(value, np.float32)) for value in checked)
+    # In the precision in force. Cast on the host first: JAX keeps no float64 without leave.
+    dtype = jax.dtypes.canonicalize_dtype(np.float64)
+    return tuple(value if hasattr(value, "dtype") else jnp.asarray(np.asarray(value, dtype)) for value in checked)

@@ -65,7 +65,8 @@ class Trajectories(eqx.Module):
         return self._drifts("backward_drift").backward(*self._place(x, t))
 
     def forecast(self, key: Any, times: Any) -> Float[Array, "times n d"]:
-        """Draw the states at increasing times after the last snapshot, along the reference, from its points.
+        """Draw the states at increasing times after the last snapshot, along the reference, from its points (or, where
+        all paths start at the first one, from their ends).
 
         It is as good as the family: nothing but the reference is known there.
 
@@ -79,7 +80,8 @@ class Trajectories(eqx.Module):
             raise ValueError(f"times must increase from after the last snapshot, at {last:g}, got {times.tolist()}")
         step = (last - self.snapshot_times[-2]) / _STEPS
         counts = np.ceil(np.diff(times, prepend=last) / step - 1e-6).astype(np.int32)
-        x = self.paths[np.flatnonzero(self.owners == len(self.snapshot_times) - 1), -1]
+        own = self.owners == len(self.snapshot_times) - 1
+        x = self.paths[np.flatnonzero(own if own.any() else np.ones_like(own)), -1]
         ts = settle(np.concatenate([[last], times]))
         variance = settle(np.square(self.volatility))
         return _forecast(self.reference, x, ts, variance, jnp.asarray(counts), check_key("key", key))[1:]

@@ -80,6 +80,8 @@ class Settled(NamedTuple):
     def of(cls, problem: Snapshots, reference: AbstractReference, particles: int | None, key: Any) -> "Settled":
         volatility = settle(problem.volatility)
         points = problem.particles(key, particles) / volatility
+        # In one precision with the points: a family may have been made in another one.
+        reference = jax.tree.map(lambda leaf: settle(leaf) if eqx.is_inexact_array(leaf) else leaf, reference)
         return cls(points, settle(problem.times), Whitened(reference, volatility))
 
     def solve(self, bridges: PiecewiseIPF, key: Any, solver: Callable[..., Pieces] = solve_pieces) -> Solved:
