@@ -125,6 +125,7 @@ def test_vanilla_is_a_fixed_brownian_motion_whatever_the_reference():
     assert vanilla.stats["evaluations"] == (2 * 2 + 1 + 6) * 30 * 5 * 2
 
 
+@pytest.mark.slow
 def test_one_iteration_of_refinement_is_the_bridge_around_the_first_reference():
     reference = family(0.3)
     refined = solve(transport.SBIRR(iterations=1, bridges=QUICK), reference=reference)

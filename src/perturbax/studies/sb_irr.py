@@ -175,7 +175,7 @@ def _run_oracle(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
 def _standard(key: Any, count: int) -> np.ndarray:
     """Points in the plane with mean 0 and covariance 1."""
     x = np.asarray(jax.random.normal(key, (count, 2)), np.float64)
-    x -= x.mean(0)
+    x = x - x.mean(0)
     return np.linalg.solve(np.linalg.cholesky(np.cov(x.T)), x.T).T
 
 

@@ -45,8 +45,9 @@ class ConsecutiveBridges(AbstractTrajectoryMethod):
     >>> x = np.random.default_rng(0).normal(size=(100, 1))
     >>> problem = transport.Snapshots([x, x + 3.0, x], [0.0, 1.0, 3.0], volatility=1.0)
     >>> by_moments = transport.ConsecutiveBridges(transport.GaussianBridge())
-    >>> round(float(transport.infer_trajectories(problem, by_moments, key=jax.random.key(0)).at(2.0).mean()), 1)
-    1.5
+    >>> found = transport.infer_trajectories(problem, by_moments, key=jax.random.key(0))
+    >>> bool(abs(found.at(2.0).mean() - 1.5) < 0.4)
+    True
     """
 
     method: AbstractBridgeMethod
