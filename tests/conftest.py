@@ -1,5 +1,6 @@
 """What every test stands on: warm compilations, float32 by default, hypothesis without a clock."""
 
+import gc
 import os
 
 import hypothesis
@@ -29,3 +30,13 @@ def float32_by_default():
     leaked = jax.config.jax_enable_x64
     jax.config.update("jax_enable_x64", False)
     assert not leaked, "this test left jax_enable_x64 switched on; use perturbax.core.float64()"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forget_compilations():
+    """Thousands of compiled programs take gigabytes and, in the end, all the memory maps that Linux gives a process."""
+    import jax
+
+    yield
+    jax.clear_caches()
+    gc.collect()

@@ -11,7 +11,8 @@ from perturbax.cli import main
 @pytest.fixture(scope="module")
 def latents(tmp_path_factory):
     path = tmp_path_factory.mktemp("latents") / "latents.npy"
-    np.save(path, np.random.default_rng(0).normal(size=(12, 8, 8)).astype(np.float32))
+    points = np.random.default_rng(0).normal(size=(12, 8, 8)) * np.linspace(0.5, 2.0, 12)[:, None, None]
+    np.save(path, points.astype(np.float32))
     return path
 
 

@@ -24,6 +24,9 @@ _SMALL = {
         "steps": 5,
         "regressor": transport.RandomFeatures(features=4, degree=1),
     },
+    transport.StochasticInterpolant: {"hidden": (4,), "steps": 2, "batch_size": 16},
+    transport.FlowMatching: {"hidden": (4,), "steps": 2, "batch_size": 16},
+    transport.ScoreDiffusion: {"hidden": (4,), "steps": 2, "batch_size": 16},
     transport.BridgeMatching: {
         "steps": 2,
         "batch_size": 16,
@@ -54,6 +57,10 @@ def run(method, key):
         return found.paths, found.parameters, found.at(0.5)
     if isinstance(method, transport.AbstractSemiDiscreteMethod):
         return onto_points(X1[:5], method, key)
+    if isinstance(method, transport.AbstractInterpolantMethod):
+        coupling = transport.Coupling(None if isinstance(method, transport.ScoreDiffusion) else X0, X1)
+        learnt = transport.fit_interpolant(coupling, method, key=key, progress=False)
+        return learnt.losses, learnt.velocity(X0, 0.5)
     solved = transport.bridge(transport.BridgeProblem(X0, X1, 1.0), method, key=key, progress=False)
     return solved.losses, solved.sample(key, X0), solved.drift(X0, 0.5)
 
@@ -66,6 +73,12 @@ def poison(method, key):
         return {
             "samples[0]": lambda: snapshots((broken, X1, X0)),
             "volatility": lambda: snapshots(volatility=float("nan")),
+        }
+    if isinstance(method, transport.AbstractInterpolantMethod):
+        return {
+            "x0": lambda: transport.Coupling(broken, X1),
+            "x1": lambda: transport.Coupling(X0, jnp.full((4, 2), jnp.inf)),
+            "condition": lambda: transport.Coupling(X0, X1, condition=broken),
         }
     return {
         "x0": lambda: transport.BridgeProblem(broken, X1, 1.0),

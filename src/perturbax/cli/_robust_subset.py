@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from . import _options as options
+from ._tables import read_table
 
 
 def robust_subset(
@@ -37,7 +38,7 @@ def robust_subset(
 
     from ._console import print_json
 
-    frame = _read(table)
+    frame = read_table(table)
     given: dict[str, Any] = {}
     if edge:
         names = [str(name) for name in frame if name != env]
@@ -64,15 +65,6 @@ def robust_subset(
         print_json(summary)
     else:
         _tell(summary)
-
-
-def _read(path: Path) -> Any:
-    import pandas as pd
-
-    try:
-        return pd.read_csv(path)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is no table in CSV: {error}") from None
 
 
 def _ends(text: str) -> tuple[str, str]:
