@@ -1,4 +1,4 @@
-"""Processes that join distributions: Schrödinger bridges, stochastic interpolants, and optimal maps onto points."""
+"""Processes that join distributions: bridges, interpolants, paths through snapshots, and optimal maps onto points."""
 
 from ._bridge import AbstractBridgeMethod as AbstractBridgeMethod
 from ._bridge import Bridge as Bridge
@@ -85,8 +85,10 @@ from .mccann_interpolation import McCannInterpolation as McCannInterpolation
 from .monte_carlo_adam import MonteCarloAdam as MonteCarloAdam
 from .nearest_neighbour import NearestNeighbour as NearestNeighbour
 from .sbirr import SBIRR as SBIRR
+from .score_diffusion import ScoreDiffusion as ScoreDiffusion
 from .shared_drift import SharedDrift as SharedDrift
 from .sinkhorn import Sinkhorn as Sinkhorn
+from .stochastic_interpolant import StochasticInterpolant as StochasticInterpolant
 from .vanilla_sb import VanillaSB as VanillaSB
 
 __all__ = [
