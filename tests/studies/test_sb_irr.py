@@ -63,7 +63,7 @@ def test_a_value_on_the_wrong_side_is_missed(column, factor, cell, bars):
 
 def test_a_divergence_that_rises_after_the_second_iteration_is_missed():
     table = table_of()
-    table["divergences"] = [np.array([10.0, 20.0, 22.0])] * len(table)
+    table["divergences"] = [np.array([10.0, 20.0, 22.5])] * len(table)
     (missed,) = failed(STUDY, table)
     assert "KL divergence" in missed
 
