@@ -16,8 +16,9 @@ from ._piecewise import Pieces, PiecewiseIPF, Whitened, solve_pieces
 from ._reference import AbstractReference
 from ._snapshots import Snapshots
 
-# Paths farther than this from the points, in their standard deviations, have exploded.
-_FAR = 1e3
+# Paths farther than this from the points, in their standard deviations, have exploded: with a thousand, what was
+# left in them sent the refined parameters astray.
+_FAR = 10.0
 # What is tried then: regressions whose prior has a quarter of the standard deviation, and a sixteenth.
 _RESTARTS, _SHRINKAGE = 2, 16.0
 
