@@ -115,8 +115,8 @@ class LambOseen(eqx.Module):
 
     Source: the Lamb-Oseen vortex, at one moment.
 
-    >>> LambOseen()(jnp.array([[1.0, 0.0], [0.0, 0.0]]), 0.0)[:, 1].round(3).tolist()
-    [0.63199..., 0.0]
+    >>> LambOseen()(jnp.array([[1.0, 0.0], [0.0, 0.0]]), 0.0)[:, 1].round(3)
+    Array([0.632, 0.   ], dtype=float32)
     """
 
     x0: Float[Array, ""]

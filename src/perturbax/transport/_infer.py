@@ -134,6 +134,7 @@ def infer_trajectories(
     **Raises:** `TypeError`, `ValueError` for arguments that do not fit; `SolverError` when paths diverge or are not
     finite, with the parameters that they had.
 
+    >>> import jax
     >>> from perturbax import transport
     >>> x = np.random.default_rng(0).normal(size=(50, 2))
     >>> problem = transport.Snapshots([x, x + 1.0, x + 2.0], times=[0.0, 1.0, 2.0], volatility=0.3)
