@@ -138,7 +138,6 @@ from ._saved import load_adapter as load_adapter
 from ._saved import load_denoiser as load_denoiser
 from ._saved import save_adapter as save_adapter
 from ._saved import save_denoiser as save_denoiser
-from ._slices import Slicewise as Slicewise
 from ._schedule import AtHalfLogSNR as AtHalfLogSNR
 from ._schedule import SolverSchedule as SolverSchedule
 from ._schedule_predictor import DensePredictor as DensePredictor
@@ -151,6 +150,7 @@ from ._scores import TrajectoryError as TrajectoryError
 from ._search import AbstractSearch as AbstractSearch
 from ._search import SearchResult as SearchResult
 from ._search import search as search
+from ._slices import Slicewise as Slicewise
 from ._stability import Stability as Stability
 from ._stability import stability as stability
 from ._stepping import FixedSinglestep as FixedSinglestep
