@@ -1,10 +1,10 @@
 """Learning to Relax (Khodak et al. 2024, arXiv 2310.02246): bandits that choose the relaxation of SOR and SSOR-CG.
 
-In the part "shifts" the systems are `(A + c_t I) x = b_t` with the five-point Laplacian on 10 x 10 points, shifts `c_t =
--0.15 + 0.6 Beta` of low or high variance, and normal `b_t` of norm at most 10. The iterations of SOR with every value of
-the grid are taken once for each instance; all learners see the same instances, each with several seeds. In "heat" the
-systems are the steps of a heat equation whose diffusivity alternates, solved by SSOR-CG from the last step. "growth" are
-the iterations of Gauss-Seidel and of SOR at the optimal relaxation against the number of unknowns.
+In the part "shifts" the systems are `(A + c_t I) x = b_t` with the five-point Laplacian on 10 x 10 points, shifts
+`c_t = -0.15 + 0.6 Beta` of low or high variance, and normal `b_t` of norm at most 10. The iterations of SOR with every
+value of the grid are taken once for each instance; all learners see the same instances, each with several seeds. In
+"heat" the systems are the steps of a heat equation whose diffusivity alternates, solved by SSOR-CG from the last step.
+"growth" are the iterations of Gauss-Seidel and of SOR at the optimal relaxation against the number of unknowns.
 """
 
 import time
