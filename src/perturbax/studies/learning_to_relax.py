@@ -238,7 +238,7 @@ def _heat_bars(rows: "pd.DataFrame") -> list[Bar]:
     """ChebCB on the simulation: better than a fixed value where the specification says nothing of the size."""
     bars = []
     for _, row in rows.iterrows():
-        cells = row["cells"]
+        cells = int(row["cells"])
         ours = float(np.median(row["costs ChebCB"].sum(1, dtype=float)))
         best = float(row["costs BestInHindsight"].sum(dtype=float))
         if cells == 100:
@@ -280,6 +280,7 @@ def plot(table: "pd.DataFrame") -> Any:
     """Instances that remain against iterations spent; the relaxation chosen against the shift; heat."""
     from matplotlib.figure import Figure
 
+    from ._figure import legend
     from ._verdict import select
 
     figure = Figure(figsize=(12.5, 7.6), layout="constrained")
@@ -293,7 +294,7 @@ def plot(table: "pd.DataFrame") -> Any:
         if len(rows):
             _draw_spent(top, rows.iloc[0])
             _draw_chosen(bottom, rows.iloc[0])
-    axes[0, 0].legend(frameon=False, fontsize=8)
+    legend(axes[0, 0])
     _draw_heat(axes[0, 2], axes[1, 2], select(table, part="heat"))
     for panel in axes.flat:
         panel.grid(True, which="major", color="0.9", linewidth=0.8)
@@ -337,6 +338,8 @@ def _draw_chosen(axes: Any, row: "pd.Series") -> None:
 
 
 def _draw_heat(top: Any, bottom: Any, rows: "pd.DataFrame") -> None:
+    from ._figure import legend
+
     top.set(xlabel="time step", ylabel="iterations over the best fixed ω")
     bottom.set(xlabel="unknowns", ylabel="iterations a step")
     top.set_title("SSOR-CG, heat of alternating diffusivity", loc="left", fontsize=10, fontweight="bold")
@@ -350,14 +353,14 @@ def _draw_heat(top: Any, bottom: Any, rows: "pd.DataFrame") -> None:
             color = _COLORS.get(name, "#0072b2")
             top.plot(regret.mean(0), color=color, linewidth=1.7, label=_LABELS.get(name, name))
     top.axhline(0.0, color="0.0", linestyle="--", linewidth=1.2)
-    top.legend(frameon=False, fontsize=8)
+    legend(top)
     marks = {"CG": "#999999", "Fixed": "#bbbbbb", "BestInHindsight": "#000000"}
     for name, color in {**marks, "TsallisINF": _COLORS["TsallisINF"], "ChebCB": _COLORS["ChebCB"]}.items():
         means = [(r["cells"], r[f"costs {name}"].mean()) for _, r in rows.sort_values("cells").iterrows()]
         unknowns = [(cells - 1) ** 2 for cells, _ in means]
         label = {"CG": "CG", "Fixed": "ω = 1", "BestInHindsight": "best fixed ω"}.get(name, _LABELS.get(name, name))
         bottom.loglog(unknowns, [mean for _, mean in means], "o-", color=color, label=label)
-    bottom.legend(frameon=False, fontsize=8)
+    legend(bottom)
 
 
 _GRID = ",".join(f"{value:g}" for value in optimize.TsallisINF().grid)

@@ -1,0 +1,71 @@
+"""The heat equation: the step of Crank and Nicolson on an eigenvector, and the matrix that is solved."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from perturbax import linalg, systems
+from perturbax.core import float64
+
+
+def nothing(t, x, y):
+    return jnp.zeros(jnp.broadcast_shapes(x.shape, y.shape))
+
+
+def mode(x, y):
+    return jnp.sin(jnp.pi * x) * jnp.sin(2.0 * jnp.pi * y)
+
+
+def growing(t):
+    return 1.0 + t
+
+
+def test_a_mode_decays_by_the_factor_of_crank_and_nicolson():
+    n, dt = 10, 1e-2
+    heat = systems.Heat2D(n, dt, growing, nothing, mode)
+    with float64():
+        u = heat.start()
+        for t in range(3):
+            solved = linalg.solve(heat.system(t, u), linalg.PCG(linalg.SSOR(1.2), tol=1e-12))
+            rate = 4.0 * n**2 * (np.sin(np.pi / (2 * n)) ** 2 + np.sin(np.pi / n) ** 2)
+            half = 0.5 * dt * (1.0 + (t + 0.5) * dt) * rate
+            np.testing.assert_allclose(solved.x, (1.0 - half) / (1.0 + half) * u, atol=1e-10)
+            u = jnp.asarray(solved.x)
+
+
+def test_the_default_is_the_simulation_of_the_paper():
+    heat = systems.Heat2D(cells=8)
+    with float64():
+        contexts = np.asarray(heat.context(jnp.arange(1000)))
+        assert contexts[249] == pytest.approx(0.1, rel=1e-4)
+        assert contexts[749] == pytest.approx(10.0, rel=1e-4)
+        assert contexts.min() > 0.0
+        u = heat.start()
+        assert float(u[3, 3]) == 1.0
+        system = heat.system(0, u)
+        np.testing.assert_array_equal(system.x0, u)
+        s = 0.5 * contexts[0] * 1e-3 * 64
+        inner = np.arange(1, 8) / 8
+        radius = (inner[:, None] - 0.5 - np.cos(8e-3 * np.pi) / 4) ** 2 + (
+            inner[None] - 0.5 - np.sin(8e-3 * np.pi) / 4
+        ) ** 2
+        inside = radius < 0.125**2
+        source = np.where(inside, 32.0 * np.exp(1.0 - 1.0 / (1.0 - np.where(inside, radius / 0.125**2, 0.0))), 0.0)
+        stencil = linalg.Poisson(np.ones((7, 7), bool), open_sides=True)
+        wanted = (u - s * stencil(u) + 1e-3 * source) / s
+        np.testing.assert_allclose(system.b, wanted, rtol=1e-10, atol=1e-10)
+        assert source.max() > 1.0
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "named"),
+    [
+        ({"cells": 1}, ValueError, "cells"),
+        ({"dt": 0.0}, ValueError, "dt"),
+        ({"diffusivity": 1.0}, TypeError, "diffusivity"),
+        ({"source": None}, TypeError, "source"),
+    ],
+)
+def test_bad_arguments_are_named(options, error, named):
+    with pytest.raises(error, match=named):
+        systems.Heat2D(**options)
