@@ -46,11 +46,9 @@ def test_the_default_is_the_simulation_of_the_paper():
         np.testing.assert_array_equal(system.x0, u)
         s = 0.5 * contexts[0] * 1e-3 * 64
         inner = np.arange(1, 8) / 8
-        radius = (inner[:, None] - 0.5 - np.cos(8e-3 * np.pi) / 4) ** 2 + (
-            inner[None] - 0.5 - np.sin(8e-3 * np.pi) / 4
-        ) ** 2
-        inside = radius < 0.125**2
-        source = np.where(inside, 32.0 * np.exp(1.0 - 1.0 / (1.0 - np.where(inside, radius / 0.125**2, 0.0))), 0.0)
+        x, y = (0.5 + function(8e-3 * np.pi) / 4 for function in (np.cos, np.sin))
+        square = ((inner[:, None] - x) ** 2 + (inner[None] - y) ** 2) / 0.125**2
+        source = np.where(square < 1.0, 32.0 * np.exp(1.0 - 1.0 / (1.0 - np.minimum(square, 0.99))), 0.0)
         stencil = linalg.Poisson(np.ones((7, 7), bool), open_sides=True)
         wanted = (u - s * stencil(u) + 1e-3 * source) / s
         np.testing.assert_allclose(system.b, wanted, rtol=1e-10, atol=1e-10)

@@ -192,6 +192,28 @@ def _linalg(folder: Path) -> list[str]:
     return [f"iterations to 1e-6: {', '.join(counts)}"]
 
 
+def _optimize(folder: Path) -> list[str]:
+    import jax
+    import numpy as np
+
+    from perturbax import optimize
+
+    shifts = np.random.default_rng(0).random(1000)
+    grid = np.linspace(1.0, 1.9, 10)
+    costs = np.ceil(20.0 + 400.0 * (grid - 1.8 + 0.6 * shifts[:, None]) ** 2)
+    table = optimize.CostTable(costs, grid, shifts)
+    methods = {
+        "best fixed": optimize.BestInHindsight(grid=grid),
+        "Tsallis-INF": optimize.TsallisINF(grid=grid),
+        "ChebCB": optimize.ChebCB((0.0, 1.0), grid=grid),
+    }
+    means = [
+        f"{name} {optimize.tune(table, method, key=jax.random.key(0)).costs[500:].mean():.1f}"
+        for name, method in methods.items()
+    ]
+    return [f"mean iterations of the second 500 solves: {', '.join(means)}"]
+
+
 def _interop(folder: Path) -> list[str]:
     import jax
     import numpy as np
@@ -241,6 +263,7 @@ STOPS: tuple[Stop, ...] = (
     ("transport", "a Schrödinger bridge from threes to eights", _transport),
     ("systems", "digits from half of their k-space", _systems),
     ("linalg", "the pressure of a stream around a block", _linalg),
+    ("optimize", "the parameter of a solver, learned from its iterations", _optimize),
     ("interop", "the same sampler on arrays of other libraries", _interop),
     ("studies", "a published claim, in the smallest form of its study", _studies),
     ("report", "the site of everything that was measured", _report),

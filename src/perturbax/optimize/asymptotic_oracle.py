@@ -28,6 +28,7 @@ class AsymptoticOracle(AbstractTuner):
 
     Source: Young 1954; as a reference Khodak et al. 2024, arXiv 2310.02246.
 
+    >>> import jax.numpy as jnp
     >>> import numpy as np
     >>> from perturbax import optimize
     >>> oracle = optimize.AsymptoticOracle(lambda shift: 4.0 * np.cos(np.pi / 11.0) / (4.0 + shift))

@@ -26,6 +26,7 @@ class BestInHindsight(AbstractReference):
 
     Source: the comparator of regret; Khodak et al. 2024, arXiv 2310.02246.
 
+    >>> import jax
     >>> from perturbax import optimize
     >>> costs = optimize.CostTable([[3.0, 5.0], [9.0, 6.0]], values=[1.0, 1.5])
     >>> optimize.tune(costs, optimize.BestInHindsight(grid=[1.0, 1.5]), key=jax.random.key(0)).values.tolist()

@@ -78,6 +78,7 @@ class ChebCB(AbstractBandit):
 
     Source: Khodak et al. 2024, arXiv 2310.02246; exploration by Foster & Rakhlin 2020, arXiv 2002.04926.
 
+    >>> import jax
     >>> import numpy as np
     >>> from perturbax import optimize
     >>> contexts = np.tile([0.0, 1.0], 300)

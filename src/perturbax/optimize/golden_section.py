@@ -33,6 +33,7 @@ class GoldenSection(AbstractReference):
 
     Source: Kiefer 1953; as a reference Khodak et al. 2024, arXiv 2310.02246, whose grid this is.
 
+    >>> import jax
     >>> from perturbax import optimize
     >>> costs = optimize.CostTable([[3.0, 5.0, 7.0], [9.0, 6.0, 8.0]], values=[1.0, 1.5, 1.9])
     >>> method = optimize.GoldenSection(grid=[1.0, 1.5, 1.9])

@@ -51,6 +51,7 @@ class TsallisINF(AbstractBandit):
 
     Source: Zimmert & Seldin 2021, arXiv 1807.07623; for solvers Khodak et al. 2024, arXiv 2310.02246.
 
+    >>> import jax
     >>> import numpy as np
     >>> from perturbax import optimize
     >>> costs = optimize.CostTable(np.tile([9.0, 5.0, 20.0], (300, 1)), values=[1.0, 1.5, 1.9])
