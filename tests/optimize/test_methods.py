@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from perturbax import optimize
 from perturbax.core import float64
-from perturbax.optimize._compiled import compiled
+from perturbax.optimize._compiled import compiled, pack
 from perturbax.optimize.chebcb import boxed_least_squares
 from perturbax.optimize.tsallis_inf import tsallis_probabilities
 
@@ -127,14 +127,15 @@ def test_chebcb_from_sums_is_chebcb_from_all_data(table, tunings):
     features = np.polynomial.chebyshev.chebvander(2.0 * contexts - 1.0, m - 1)
     scale, predicted, boxes = 0.0, [], 0
     with float64():
-        ask, tell = compiled(method, str(jax.random.key_impl(KEY)))
+        programs = compiled(method, str(jax.random.key_impl(KEY)))
         state, data = method.init(), jax.random.key_data(KEY)
         for t in range(60):
             y = np.asarray(state.theta) @ features[t]
             p = 1.0 / (d + float(state.eta) * (y - y.min()))
             p[y.argmin()] = 1.0 - (p.sum() - p[y.argmin()])
             np.testing.assert_allclose(tuning.probabilities[t], p, rtol=1e-9, atol=1e-12)
-            state = tell(state, ask(state, contexts[t], data, t), costs[t])
+            choice = programs.ask(pack(state), contexts[t], data, t)
+            state = programs.unpack(programs.tell(pack(state), choice, costs[t]))
             predicted.append(y[arms[t]])
 
             seen, theta = costs[: t + 1], np.asarray(state.theta)
@@ -163,14 +164,19 @@ def test_chebcb_from_sums_is_chebcb_from_all_data(table, tunings):
 
 
 def test_box_constrained_least_squares_are_those_of_scipy():
+    """Also for features that are nearly or wholly dependent, where only the residual is unique."""
     random = np.random.default_rng(0)
     with float64():
-        for _ in range(5):
-            rows, bounds = random.normal(size=(12, 4)), random.random(4) + 0.05
-            target = random.normal(size=12)
-            found = boxed_least_squares(*map(jnp.asarray, (rows.T @ rows, rows.T @ target, bounds, np.zeros(4))))
-            wanted = scipy.optimize.lsq_linear(rows, target, (-bounds, bounds), tol=1e-14).x
-            np.testing.assert_allclose(found, wanted, atol=1e-8)
+        solve = jax.jit(boxed_least_squares)
+        for _ in range(40):
+            count, width = random.integers(1, 30), 10.0 ** -random.integers(0, 3)
+            z = random.uniform(-1.0, 1.0) * (1.0 - width) + width * random.uniform(-1.0, 1.0, count)
+            rows, target = np.polynomial.chebyshev.chebvander(z, 5), 0.3 * random.random(count)
+            bounds = np.r_[random.uniform(0.05, 0.5), random.uniform(0.01, 0.3) / np.arange(1, 6)]
+            theta = np.asarray(solve(rows.T @ rows, rows.T @ target, bounds, np.zeros(6)))
+            assert (np.abs(theta) <= bounds).all()
+            least = 2.0 * scipy.optimize.lsq_linear(rows, target, (-bounds, bounds), tol=1e-14, max_iter=1000).cost
+            assert ((rows @ theta - target) ** 2).sum() == pytest.approx(least, rel=1e-6, abs=1e-12)
 
 
 def test_in_the_first_round_all_arms_are_alike(tunings):

@@ -98,5 +98,5 @@ def test_a_second_tuner_of_a_method_compiles_nothing():
     start = time.perf_counter()
     again = optimize.Tuner(optimize.ChebCB((0.0, 1.0), grid=GRID, terms=3), key=KEY)
     again.ask(0.5)
-    assert again._ask._cache_size() == 1
+    assert again._programs.ask._cache_size() == 1
     assert time.perf_counter() - start < 5.0

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..core import check_instance, check_key, check_number, float64, read_tree, write_tree
-from ._compiled import compiled
+from ._compiled import compiled, pack
 from ._cost_estimator import AbstractCostEstimator
 from ._tuner import AbstractTuner, Choice
 
@@ -42,10 +42,18 @@ class Tuner:
             key = jax.random.wrap_key_data(key)
         self._key = key
         self._data = jax.random.key_data(key)
-        self._ask, self._tell = compiled(method, str(jax.random.key_impl(key)))
+        self._programs = compiled(method, str(jax.random.key_impl(key)))
+        # Looked up once: attributes of modules are slower than the rounds.
+        self._needs_context, self._domain, self._least = method.needs_context, method.domain, method.least
         self.asked = self.rounds = self.clipped = 0
         with float64():
-            self.state = method.init()
+            self._vector = pack(method.init())
+
+    @property
+    def state(self) -> Any:
+        """What the method knows."""
+        with float64():
+            return self._programs.unpack(self._vector)
 
     def ask(self, context: float | int | None = None) -> Choice:
         """The value for the next solve.
@@ -55,13 +63,14 @@ class Tuner:
         **Raises:** `ValueError`, `TypeError` for a context that is missing or not finite.
         """
         if context is None:
-            if self.method.needs_context:
+            if self._needs_context:
                 raise ValueError(f"context must be given for {type(self.method).__name__}")
             context = 0.0
         context = check_number("context", context)
-        self.clipped += self.method.outside([context])
+        if self._domain is not None and not self._domain[0] <= context <= self._domain[1]:
+            self.clipped += 1
         with float64():
-            choice = self._ask(self.state, context, self._data, self.asked)
+            choice = self._programs.ask(self._vector, context, self._data, self.asked)
         self.asked += 1
         return choice
 
@@ -71,9 +80,9 @@ class Tuner:
         **Raises:** `ValueError`, `TypeError` for a cost that is not finite or below the least one.
         """
         check_instance("choice", choice, Choice, "what ask returned")
-        cost = check_number("cost", cost, minimum=self.method.least)
+        cost = check_number("cost", cost, minimum=self._least)
         with float64():
-            self.state = self._tell(self.state, choice, cost)
+            self._vector = self._programs.tell(self._vector, choice, cost)
         self.rounds += 1
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -110,7 +119,7 @@ class Tuner:
                 raise ValueError("the state does not fit the method")
             with float64():
                 kept = [jnp.asarray(one, like.dtype) for one, like in zip(tree["state"], leaves, strict=True)]
-            loaded.state = jax.tree.unflatten(structure, kept)
+                loaded._vector = pack(jax.tree.unflatten(structure, kept))
             loaded.asked, loaded.rounds, loaded.clipped = map(int, tree["counts"])
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{os.fspath(path)} holds no tuner that can be read: {error}") from None

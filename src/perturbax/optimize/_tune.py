@@ -11,7 +11,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Bool, Float
 
 from ..core import check_instance, check_key, float64
-from ._compiled import compiled
+from ._compiled import compiled, pack
 from ._reference import AbstractReference
 from ._sequence import AbstractSequence, CostTable
 from ._tuner import AbstractTuner
@@ -118,9 +118,15 @@ def _learn(problem: AbstractSequence, method: AbstractTuner, key: Any, resume: T
         state, record = _learn_compiled(_on_device(problem), method, state, contexts, key, jnp.asarray(before))
     else:
         state, record = _learn_on_host(problem, method, state, contexts, key, before)
-    clipped = 0 if isinstance(contexts, Tracer) else method.outside(contexts)
-    stats = {"evaluations": problem.length, "clipped": clipped}
+    stats = {"evaluations": problem.length, "clipped": _clipped(contexts, method)}
     return Tuning(*record, state, before + problem.length, stats)
+
+
+def _clipped(contexts: Any, method: AbstractTuner) -> int:
+    if method.domain is None or isinstance(contexts, Tracer):
+        return 0
+    low, high = method.domain
+    return int(((np.asarray(contexts) < low) | (np.asarray(contexts) > high)).sum())
 
 
 @eqx.filter_jit
@@ -139,18 +145,18 @@ def _learn_compiled(problem: Any, method: Any, state: Any, contexts: Array, key:
 
 
 def _learn_on_host(problem: Any, method: Any, state: Any, contexts: Any, key: Any, before: int) -> Any:
-    ask, tell = compiled(method, str(jax.random.key_impl(key)))
-    data, carry, rows = jax.random.key_data(key), problem.start(), []
+    programs = compiled(method, str(jax.random.key_impl(key)))
+    vector, data, carry, rows = pack(state), jax.random.key_data(key), problem.start(), []
     for t, context in enumerate(np.asarray(contexts)):
-        choice = ask(state, context, data, before + t)
+        choice = programs.ask(vector, context, data, before + t)
         carry, played = problem.play(carry, t, choice.value)
         if played.cost < method.least:
             raise ValueError(
                 f"the cost of instance {t} must be >= least_cost of the method, {method.least:g}, got {played.cost:g}"
             )
-        state = tell(state, choice, played.cost)
+        vector = programs.tell(vector, choice, played.cost)
         rows.append((choice.value, played.cost, choice.probabilities, played.converged))
-    return state, tuple(np.stack([np.asarray(row[i]) for row in rows]) for i in range(4))
+    return programs.unpack(vector), tuple(np.stack([np.asarray(row[i]) for row in rows]) for i in range(4))
 
 
 def _consult(problem: AbstractSequence, method: AbstractReference) -> Tuning:

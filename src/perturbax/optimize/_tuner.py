@@ -52,6 +52,11 @@ class AbstractTuner(Method):
         """The smallest cost that it may be told."""
         return 0.0
 
+    @property
+    def domain(self) -> tuple[float, float] | None:
+        """The interval that contexts are clipped to, if any."""
+        return None
+
     @abc.abstractmethod
     def init(self) -> Any:
         """The state before the first round."""
@@ -63,10 +68,6 @@ class AbstractTuner(Method):
     @abc.abstractmethod
     def tell(self, state: Any, choice: Choice, cost: Float[Array, ""]) -> Any:
         """The state after a solve with what was chosen."""
-
-    def outside(self, contexts: Any) -> int:
-        """How many contexts lie out of the interval that the method was made for, and are clipped to it."""
-        return 0
 
 
 class AbstractBandit(AbstractTuner):
@@ -107,8 +108,3 @@ def as_interval(ends: Any) -> tuple[float, float]:
 def check_least(cost: Any) -> None:
     """The field `least_cost`."""
     check_number("least_cost", cost, minimum=0.0)
-
-
-def count_outside(contexts: Any, interval: tuple[float, float]) -> int:
-    """How many contexts are clipped to an interval."""
-    return int(((np.asarray(contexts) < interval[0]) | (np.asarray(contexts) > interval[1])).sum())

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Int
 
 from ..core import Paper, check_instance, check_integer
 from ._papers import LEARNING_TO_RELAX
-from ._tuner import AbstractTuner, Choice, as_interval, count_outside
+from ._tuner import AbstractTuner, Choice, as_interval
 
 
 class Binned(AbstractTuner):
@@ -58,8 +58,9 @@ class Binned(AbstractTuner):
     def least(self) -> float:
         return self.tuner.least
 
-    def outside(self, contexts: Any) -> int:
-        return count_outside(contexts, self.interval)
+    @property
+    def domain(self) -> tuple[float, float]:
+        return self.interval
 
     def init(self) -> Any:
         return jax.tree.map(lambda leaf: jnp.stack([leaf] * self.bins), self.tuner.init())

@@ -280,7 +280,6 @@ def plot(table: "pd.DataFrame") -> Any:
     """Instances that remain against iterations spent; the relaxation chosen against the shift; heat."""
     from matplotlib.figure import Figure
 
-    from ._figure import legend
     from ._verdict import select
 
     figure = Figure(figsize=(12.5, 7.6), layout="constrained")
@@ -294,7 +293,8 @@ def plot(table: "pd.DataFrame") -> Any:
         if len(rows):
             _draw_spent(top, rows.iloc[0])
             _draw_chosen(bottom, rows.iloc[0])
-    legend(axes[0, 0])
+    handles, names = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=5, frameon=False, fontsize=8.5)
     _draw_heat(axes[0, 2], axes[1, 2], select(table, part="heat"))
     for panel in axes.flat:
         panel.grid(True, which="major", color="0.9", linewidth=0.8)
@@ -354,12 +354,20 @@ def _draw_heat(top: Any, bottom: Any, rows: "pd.DataFrame") -> None:
             top.plot(regret.mean(0), color=color, linewidth=1.7, label=_LABELS.get(name, name))
     top.axhline(0.0, color="0.0", linestyle="--", linewidth=1.2)
     legend(top)
-    marks = {"CG": "#999999", "Fixed": "#bbbbbb", "BestInHindsight": "#000000"}
-    for name, color in {**marks, "TsallisINF": _COLORS["TsallisINF"], "ChebCB": _COLORS["ChebCB"]}.items():
-        means = [(r["cells"], r[f"costs {name}"].mean()) for _, r in rows.sort_values("cells").iterrows()]
-        unknowns = [(cells - 1) ** 2 for cells, _ in means]
-        label = {"CG": "CG", "Fixed": "ω = 1", "BestInHindsight": "best fixed ω"}.get(name, _LABELS.get(name, name))
-        bottom.loglog(unknowns, [mean for _, mean in means], "o-", color=color, label=label)
+    shown = {"CG": "#999999", "Fixed": "#bbbbbb", "BestInHindsight": "#000000"}
+    shown |= {name: _COLORS[name] for name in ("TsallisINF", "ChebCB")}
+    labels = {**_LABELS, "Fixed": "ω = 1", "BestInHindsight": "best fixed ω"}
+    rows = rows.sort_values("cells")
+    means = {name: [costs.mean() for costs in rows[f"costs {name}"]] for name in shown}
+    if len(rows) == 1:
+        bottom.set(xlabel="iterations a step", ylabel=None)
+        bottom.barh(
+            [labels.get(name, name) for name in shown], [mean[0] for mean in means.values()], color=shown.values()
+        )
+        bottom.invert_yaxis()
+        return
+    for name, color in shown.items():
+        bottom.loglog((rows["cells"] - 1) ** 2, means[name], "o-", color=color, label=labels.get(name, name))
     legend(bottom)
 
 
