@@ -98,7 +98,7 @@ def iterations(size: int = 128, steps: int = 50) -> None:
             np.linalg.norm(b - csr @ x)
         return x
 
-    # The factors of a triangle without pivoting are the triangle: a solve in C, where spsolve_triangular sorts each time.
+    # Without pivoting the factors of a triangle are the triangle: a solve in C, where spsolve_triangular sorts anew.
     exact = {"permc_spec": "NATURAL", "diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
     lower = scipy.sparse.linalg.splu((D + omega * L).tocsc(), **exact)
     upper = scipy.sparse.linalg.splu((D + omega * L).T.tocsc(), **exact)

@@ -66,11 +66,11 @@ class Tuner:
             if self._needs_context:
                 raise ValueError(f"context must be given for {type(self.method).__name__}")
             context = 0.0
-        context = check_number("context", context)
-        if self._domain is not None and not self._domain[0] <= context <= self._domain[1]:
+        number: float = check_number("context", context)
+        if self._domain is not None and not self._domain[0] <= number <= self._domain[1]:
             self.clipped += 1
         with float64():
-            choice = self._programs.ask(self._vector, context, self._data, self.asked)
+            choice = self._programs.ask(self._vector, number, self._data, self.asked)
         self.asked += 1
         return choice
 

@@ -16,9 +16,9 @@ from ..core import check_array, check_integer, check_number, float64
 class Played(eqx.Module):
     """A solve: its `cost`, whether it `converged`, and whether the cost tells anything of the value (`informative`)."""
 
-    cost: Float[Array | np.ndarray, "*batch"]
-    converged: Bool[Array | np.ndarray, "*batch"]
-    informative: Bool[Array | np.ndarray, "*batch"]
+    cost: Float[Any, "*batch"]
+    converged: Bool[Any, "*batch"]
+    informative: Bool[Any, "*batch"]
 
 
 class AbstractSequence(eqx.Module):
@@ -65,7 +65,7 @@ class CostTable(AbstractSequence):
     def __init__(self, costs: Any, values: Any, contexts: Any = None):
         self.values = check_array("values", values, ndim=1)
         self.costs = check_array("costs", costs, shape=(None, self.values.shape[0]))
-        if bool((np.diff(np.asarray(self.values)) <= 0.0).any()):
+        if not (np.diff(np.asarray(self.values, np.float64)) > 0.0).all():
             raise ValueError("values must ascend")
         if bool((np.asarray(self.costs) < 0.0).any()):
             raise ValueError("costs must be >= 0")

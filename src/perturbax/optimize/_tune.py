@@ -119,7 +119,8 @@ def _learn(problem: AbstractSequence, method: AbstractTuner, key: Any, resume: T
     else:
         state, record = _learn_on_host(problem, method, state, contexts, key, before)
     stats = {"evaluations": problem.length, "clipped": _clipped(contexts, method)}
-    return Tuning(*record, state, before + problem.length, stats)
+    values, costs, probabilities, converged = record
+    return Tuning(values, costs, probabilities, converged, state, before + problem.length, stats)
 
 
 def _clipped(contexts: Any, method: AbstractTuner) -> int:

@@ -29,11 +29,11 @@ class Choice(eqx.Module):
     - `predicted`: cost of the arm, in units of the method; NaN for methods that predict none.
     """
 
-    value: Float[Array | np.ndarray, "*batch"]
-    arm: Int[Array | np.ndarray, "*batch"]
-    probabilities: Float[Array | np.ndarray, "*batch arms"]
-    context: Float[Array | np.ndarray, "*batch"]
-    predicted: Float[Array | np.ndarray, "*batch"]
+    value: Float[Any, "*batch"]
+    arm: Int[Any, "*batch"]
+    probabilities: Float[Any, "*batch arms"]
+    context: Float[Any, "*batch"]
+    predicted: Float[Any, "*batch"]
 
 
 class AbstractTuner(Method):
@@ -73,11 +73,10 @@ class AbstractTuner(Method):
 class AbstractBandit(AbstractTuner):
     """A tuner that chooses from a finite grid. Its field `grid` holds the values."""
 
-    grid: eqx.AbstractVar[tuple[float, ...]]
-
     @property
     def values(self) -> tuple[float, ...]:
-        return self.grid
+        method: Any = self
+        return method.grid
 
     def draw(self, p: Float[Array, " arms"], context: Array, key: Any, predicted: Any = None) -> Choice:
         """An arm drawn with the probabilities `p`."""
@@ -86,7 +85,7 @@ class AbstractBandit(AbstractTuner):
         u = jax.random.uniform(key, (), p.dtype) * below[-1]
         arm = jnp.argmax(below > u)
         cost = jnp.full((), jnp.nan) if predicted is None else predicted[arm]
-        return Choice(jnp.asarray(self.grid)[arm], arm, p / below[-1], context, cost)
+        return Choice(jnp.asarray(self.values)[arm], arm, p / below[-1], context, cost)
 
 
 def as_grid(values: Any) -> tuple[float, ...]:
