@@ -1,8 +1,9 @@
 """Networks, each only as large as its uses ask for. All act on arrays of any batch shape."""
 
+from . import ssm as ssm
 from ._edm import EDMPreconditioned as EDMPreconditioned
 from ._edm import edm_loss as edm_loss
 from ._mlp import MLP as MLP
 from ._residual_mlp import ResidualMLP as ResidualMLP
 
-__all__ = ["MLP", "EDMPreconditioned", "ResidualMLP", "edm_loss"]
+__all__ = ["MLP", "EDMPreconditioned", "ResidualMLP", "edm_loss", "ssm"]
