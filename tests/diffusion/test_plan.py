@@ -38,9 +38,10 @@ def test_few_registers_and_exact_evaluations(planned):
     assert np.isfinite(plan.mix).all()
     assert plan.stochastic == bool(
         getattr(planned, "eta", 0)
+        or getattr(getattr(planned, "noise", None), "eta", 0)
         or getattr(planned, "stochastic", 0)
         or isinstance(planned, diffusion.DDPM | diffusion.AnnealedLangevin)
-    ) or (plan.stochastic and planned.churn is not None)
+    ) or (plan.stochastic and getattr(planned, "churn", None) is not None)
     assert np.all(np.any(plan.mix != 0, axis=0)), "a register that is never read"
 
 

@@ -3,7 +3,8 @@
 from . import ssm as ssm
 from ._edm import EDMPreconditioned as EDMPreconditioned
 from ._edm import edm_loss as edm_loss
+from ._layers import Linear as Linear
 from ._mlp import MLP as MLP
 from ._residual_mlp import ResidualMLP as ResidualMLP
 
-__all__ = ["MLP", "EDMPreconditioned", "ResidualMLP", "edm_loss", "ssm"]
+__all__ = ["MLP", "EDMPreconditioned", "Linear", "ResidualMLP", "edm_loss", "ssm"]

@@ -10,7 +10,13 @@ from ._imaging import (
     Inpainting as Inpainting,
 )
 from ._imaging import (
+    Stack as Stack,
+)
+from ._imaging import (
     Subsampling as Subsampling,
+)
+from ._imaging import (
+    TwoChannel as TwoChannel,
 )
 from ._mri import MRI as MRI
 from ._mri import coil_maps as coil_maps
@@ -24,7 +30,9 @@ __all__ = [
     "Blur",
     "Inpainting",
     "ParallelBeamCT",
+    "Stack",
     "Subsampling",
+    "TwoChannel",
     "coil_maps",
     "column_mask",
     "point_mask",

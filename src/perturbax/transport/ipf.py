@@ -48,7 +48,7 @@ class IPF(AbstractBridgeMethod):
 
     **Raises:** `ValueError` or `TypeError` that names the argument.
 
-    Source: Vargas et al. 2021, section 3; De Bortoli et al. 2021, proposition 3 (mean matching).
+    Source: Vargas et al. 2021; De Bortoli et al. 2021 (mean matching).
 
     >>> import jax, numpy as np
     >>> from perturbax import transport

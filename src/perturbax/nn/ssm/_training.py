@@ -7,11 +7,13 @@ import jax
 import optax
 
 from ...core import check_number
-from ._layer import AbstractSSM, Spectrum
+from ._layer import AbstractSSM
 
 
 def frozen_spectrum(model: Any) -> Any:
-    """A `filter_spec` for `core.fit`: everything is trained but the eigenvalues of state-space layers.
+    """A `filter_spec` for `core.fit`: everything is trained but the eigenvalues and steps of state-space layers.
+
+    These two are where in frequency a layer can resonate.
 
     **Arguments:** `model`: with state-space layers anywhere in it.
 
@@ -19,14 +21,18 @@ def frozen_spectrum(model: Any) -> Any:
 
     >>> from perturbax.nn import ssm
     >>> spec = frozen_spectrum(ssm.S4D(2, ssm.s4d_lin(4), key=jax.random.key(0)))
-    >>> spec.spectrum.frequency, spec.C
-    (False, True)
+    >>> spec.spectrum.frequency, spec.log_dt, spec.C
+    (False, False, True)
     """
 
     def trained(node: Any) -> Any:
-        return jax.tree.map(lambda _: not isinstance(node, Spectrum), node)
+        every = jax.tree.map(lambda _: True, node)
+        if not isinstance(node, AbstractSSM):
+            return every
+        none = jax.tree.map(lambda _: False, node)
+        return eqx.tree_at(lambda n: (n.spectrum, n.log_dt), every, (none.spectrum, none.log_dt))
 
-    return jax.tree.map(trained, model, is_leaf=lambda node: isinstance(node, Spectrum))
+    return jax.tree.map(trained, model, is_leaf=lambda node: isinstance(node, AbstractSSM))
 
 
 def optimizer(
