@@ -27,6 +27,7 @@ _COMMANDS = {
     "diffusion": "Fast samplers for diffusion models.",
     "transport": "Schrödinger bridges, interpolants and optimal-transport maps between samples.",
     "stats": "Excursions, reusable holdouts, robust subsets and distributions near a manifold.",
+    "nn": "Initial values and spectra of state-space layers.",
     "data": "The real data sets and the reference models trained on them.",
     "cache": "Size and location of the cache folder, and emptying it.",
 }
