@@ -89,6 +89,14 @@ SF2M = Paper(
     venue="AISTATS",
 )
 
+SBIRR = Paper(
+    title="Multi-marginal Schrödinger Bridges with Iterative Reference Refinement",
+    authors=("Yunyi Shen", "Renato Berlinghieri", "Tamara Broderick"),
+    year=2025,
+    arxiv="2408.06277",
+    venue="AISTATS",
+)
+
 STOCHASTIC_INTERPOLANTS = Paper(
     title="Stochastic Interpolants: A Unifying Framework for Flows and Diffusions",
     authors=("Michael S. Albergo", "Nicholas M. Boffi", "Eric Vanden-Eijnden"),
