@@ -21,7 +21,9 @@ def _group() -> None:
 @app.command("ssm-init")
 def ssm_init(
     out: Annotated[Path, typer.Option(help="The .npz file to write: values, B, V, V_inverse.")],
-    n: Annotated[int, typer.Option(help="Size of the real state; one of each conjugate pair of modes is written.")] = 64,
+    n: Annotated[
+        int, typer.Option(help="Size of the real state; one of each conjugate pair of modes is written.")
+    ] = 64,
     method: Annotated[str, typer.Option(help="ptd, random-ptd, s4d-legs, s4d-lin or s4d-inv.")] = "ptd",
     gamma: Annotated[float | None, typer.Option(help="Of ptd: worth of a unit of |E| in condition number.")] = None,
     eps: Annotated[float | None, typer.Option(help="Of random-ptd: the 2-norm of E, where |A| = 0.637 n^2.")] = None,
@@ -81,7 +83,9 @@ def ssm_init(
 @app.command("ssm-spectrum")
 def ssm_spectrum(
     file: Annotated[Path, typer.Argument(help="An .npz with values; or log_A_real, A_imag; or Lambda_re, Lambda_im.")],
-    dt: Annotated[float | None, typer.Option(help="The step of the layer: tells aliased modes and waves per step.")] = None,
+    dt: Annotated[
+        float | None, typer.Option(help="The step of the layer: tells aliased modes and waves per step.")
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Tell whether the modes of a layer are stable, how long they remember, and the waves that they resonate with."""

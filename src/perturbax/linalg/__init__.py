@@ -15,12 +15,12 @@ from ._operator import Dense as Dense
 from ._operator import LineaxOperator as LineaxOperator
 from ._operator import MatrixFree as MatrixFree
 from ._poisson import Poisson as Poisson
+from ._preconditioner import SOR as SOR
+from ._preconditioner import SSOR as SSOR
 from ._preconditioner import AbstractPreconditioner as AbstractPreconditioner
 from ._preconditioner import Jacobi as Jacobi
 from ._preconditioner import Natural as Natural
 from ._preconditioner import RedBlack as RedBlack
-from ._preconditioner import SOR as SOR
-from ._preconditioner import SSOR as SSOR
 from ._problem import LinearSystem as LinearSystem
 from ._saved import load_network as load_network
 from ._saved import save_network as save_network
