@@ -1,17 +1,18 @@
 """Perturb-then-diagonalize for state-space layers (Yu et al. 2023, arXiv 2310.01698).
 
-"transfer": the transfer functions of HiPPO-LegS, of S4D, which drops a rank of it, and of S4-PTD, which perturbs it, on
-400 frequencies within 1.2 of the largest eigenfrequency, 200 within 3, and the eigenfrequencies of S4D. Each cell is one
-size `N`, one random output `C` of length 1 and as many perturbations as `draws`. "slope": the error of one `C` and one
-perturbation direction at several sizes. "bound": the bound of the error in the size of the perturbation, for `B` and `C`
-of length 1. "optimised": the condition number against random perturbations of the same norm. "direct": what LAPACK makes
-of HiPPO itself.
+"transfer": the transfer functions of HiPPO-LegS, of S4D, which drops a rank of it, and of S4-PTD, which perturbs it,
+on 400 frequencies within 1.2 of the largest eigenfrequency, 200 within 3, and the eigenfrequencies of S4D. Each cell
+is one size `N`, one random output `C` of length 1 and as many perturbations as `draws`. "slope": the error of one `C`
+and one perturbation direction at several sizes. "bound": the bound of the error in the size of the perturbation, for
+`B` and `C` of length 1. "optimised": the condition number against random perturbations of the same norm. "direct":
+what LAPACK makes of HiPPO itself.
 
-"noise": MNIST of 14 x 14 pixels as sequences of 196, one block of 32 channels with N = 16 and a step of 1/64, so that all
-resonances of S4D are below Nyquist. Waves with 10 % of the range of pixels as amplitude are added to the test pictures,
-one frequency at a time: those of the spikes of S4D. All methods have the same batches, learning rates and, before
-diagonalisation, the same first outputs. Seeds are trained together in one trial. The waves of low frequency overlap with
-the pictures: by these HiPPO itself (S4) loses as much.
+"noise": MNIST of 14 x 14 pixels as sequences of 196, one block of 32 channels with N = 16 and a step of 1/64, so that
+all resonances of S4D are below Nyquist. Waves with 10 % of the range of pixels as amplitude are added to the test
+pictures, one frequency at a time: those of the spikes of S4D. All methods have the same batches, learning rates and,
+before diagonalisation, the same first outputs. Seeds are trained together in one trial. The bars are those of a
+frozen spectrum; they have no value when S4D did not learn the clean pictures. The waves of low frequency overlap with
+the pictures: by these HiPPO itself (S4) and S4-PTD lose as much as S4D.
 """
 
 import functools
@@ -42,6 +43,8 @@ _STATES = 16
 _WIDTH = 32
 # 10 % of the range of pixels, which is [-1, 1].
 _AMPLITUDE = 0.2
+# Of ten classes. Below it a network has learned too little for what noise does to it to mean anything.
+_LEARNED = 0.7
 
 
 def trials(preset: Mapping[str, Any]) -> list[Trial]:
@@ -246,7 +249,7 @@ def judge(table: "pd.DataFrame") -> list[Bar]:
     if len(transfer) > 1:
         low = float(np.polyfit(np.log(transfer["N"]), np.log(transfer["low_error"].astype(float)), 1)[0])
     condition = median_of(table, "condition", part="optimised")
-    clean, dropped_s4d, dropped_ptd = _drops(table)
+    clean, dropped_s4d, dropped_ptd, base = _drops(table)
     fixed = "fixed at the first run, in which it was"
     return [
         Bar(
@@ -271,31 +274,36 @@ def judge(table: "pd.DataFrame") -> list[Bar]:
             condition / median_of(table, "random_condition", part="optimised"),
             0.2,
             "<=",
-            note=f"the specification supposed 0.7; {fixed} 0.06",
+            note=f"the specification supposed 0.7; {fixed} 0.07",
         ),
-        Bar("accuracy of S4-PTD and S4D on clean pictures: difference", abs(clean), 0.02, "<="),
+        Bar("accuracy of S4-PTD and S4D on clean pictures: difference", abs(clean), 0.02, "<=", note=base),
         Bar(
             "accuracy that S4D loses more than S4-PTD by the worst wave for S4D",
             dropped_s4d - dropped_ptd,
             0.3,
             ">=",
-            note=f"the specification supposed 0.1; {fixed} 0.6",
+            note=f"the specification supposed 0.1; {fixed} 0.55; {base}",
         ),
-        Bar("accuracy that S4-PTD loses by that wave", dropped_ptd, 0.05, "<="),
+        Bar("accuracy that S4-PTD loses by that wave", dropped_ptd, 0.05, "<=", note=base),
     ]
 
 
-def _drops(table: "pd.DataFrame") -> tuple[float, float, float]:
-    """Medians over the seeds: difference of clean accuracy, and losses of S4D and S4-PTD by the worst wave for S4D."""
+def _drops(table: "pd.DataFrame") -> tuple[float, float, float, str]:
+    """Medians over the seeds: difference of clean accuracy, and losses of S4D and S4-PTD by the worst wave for S4D;
+    and how well they are trained."""
     from ._verdict import select
 
     rows = {m: select(table, part="noise", method=m, spectrum="frozen") for m in ("S4D", "S4-PTD")}
     if any(one.empty for one in rows.values()):
-        return np.nan, np.nan, np.nan
+        return np.nan, np.nan, np.nan, "not run"
     s4d, ptd = (rows[m].iloc[0] for m in ("S4D", "S4-PTD"))
+    base = float(np.median(s4d["clean"]))
+    said = f"clean accuracy of S4D {base:.2f}; training loss of S4D {s4d['loss']:.2f}, of S4-PTD {ptd['loss']:.2f}"
+    if base < _LEARNED:
+        return np.nan, np.nan, np.nan, f"base failed: {said}, wanted an accuracy of {_LEARNED}"
     drops = [np.median(row["clean"][:, None] - row["noisy"], axis=0) for row in (s4d, ptd)]
     worst = int(np.argmax(drops[0]))
-    return float(np.median(ptd["clean"] - s4d["clean"])), float(drops[0][worst]), float(drops[1][worst])
+    return float(np.median(ptd["clean"] - s4d["clean"])), float(drops[0][worst]), float(drops[1][worst]), said
 
 
 _COLORS = {"S4": "#555555", "S4D": "#d55e00", "S4-PTD": "#0072b2", "S5": "#e69f00", "S5-PTD": "#009e73"}
@@ -317,7 +325,7 @@ def plot(table: "pd.DataFrame") -> "Figure":
     ):
         left.plot(row["frequencies"], row[f"gain_{name}"], style, color=color, linewidth=1.6, label=label)
     left.set(xscale="log", yscale="log", xlabel="frequency s, radians per unit of time", ylabel="|G(i s)|")
-    left.set_title(f"Spikes that HiPPO has not, N = {row['N']}", loc="left", fontsize=10, fontweight="bold")
+    left.set_title(f"Spikes that HiPPO has not, N = {row['N']:.0f}", loc="left", fontsize=10, fontweight="bold")
     noise = select(table, part="noise")
     for _, one in noise.iterrows():
         frozen = one["spectrum"] == "frozen"
@@ -357,8 +365,8 @@ STUDY = Study(
     paper="2310.01698",
     title="Robustifying State-space Models for Long Sequences via Approximate Diagonalization",
     claim=(
-        "Perturbing HiPPO before it is diagonalised keeps its transfer function uniformly; dropping a rank of it, as S4D "
-        "and S5 do, makes spikes that grow as N^2, and a wave at such a spike ruins S4D but not S4-PTD."
+        "Perturbing HiPPO before it is diagonalised keeps its transfer function uniformly; dropping a rank of it, as "
+        "S4D and S5 do, makes spikes that grow as N^2, and a wave at the highest of them ruins S4D but not S4-PTD."
     ),
     verb="linalg.diagonalize",
     methods=("PTD", "RandomPTD", "Eig"),

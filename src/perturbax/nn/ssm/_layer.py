@@ -4,6 +4,7 @@ Complex parameters are kept as pairs of real numbers in a last axis: optimisers 
 """
 
 import abc
+import math
 from typing import Any
 
 import equinox as eqx
@@ -83,6 +84,21 @@ def draw_log_dt(key: PRNGKeyArray, dt: Any, shape: tuple[int, ...]) -> Float[Arr
     low = check_number("dt[0]", low, minimum=0.0, exclusive=True)
     high = check_number("dt[1]", high, minimum=low)
     return jnp.log(low) + jax.random.uniform(key, shape) * jnp.log(high / low)
+
+
+def impulse_response(
+    log_a: Complex[Array, "width modes"], weights: Complex[Array, "width modes"], length: int
+) -> Float[Array, "width length"]:
+    """`2 Re sum_n weights_n a_n^l` for `l < length`.
+
+    With `l = m q + r` and `m` about the root of the length, `a^l = a^(m q) a^r`: a matrix product of `2 m` powers each
+    in the place of `length` of them.
+    """
+    m = math.isqrt(length - 1) + 1
+    inner = jnp.exp(log_a[..., None] * jnp.arange(m))
+    outer = weights[..., None] * jnp.exp(log_a[..., None] * (m * jnp.arange(-(-length // m))))
+    real = jnp.concatenate([outer.real, -outer.imag], axis=1), jnp.concatenate([inner.real, inner.imag], axis=1)
+    return 2.0 * jnp.einsum("hnq,hnr->hqr", *real).reshape(log_a.shape[0], -1)[:, :length]
 
 
 def convolve(u: Float[Array, "*batch length width"], kernel: Float[Array, "width length"]) -> Array:

@@ -16,15 +16,16 @@ from jaxtyping import Array, Complex, Float, PRNGKeyArray
 
 from ...core import check_instance, check_integer, check_key
 from ._discretise import ZOH, AbstractDiscretisation
-from ._layer import AbstractSSM, Spectrum, as_complex, as_pair, convolve, draw_log_dt, linear_scan
+from ._layer import AbstractSSM, Spectrum, as_complex, as_pair, convolve, draw_log_dt, impulse_response, linear_scan
 from ._modes import Modes, pair_sum
 
 
 class S4D(AbstractSSM):
     """A layer of independent diagonal systems, one for each channel. With modes of a perturbed matrix it is S4-PTD.
 
-    Training runs equation (1), at a cost of `O(length (modes + log length))` a channel. `scan` is equation (2) for all
-    steps, `step` for one of them. For sequences of more than about 1e5 steps the powers in (1) lose digits in float32.
+    Training runs equation (1), at a cost of `O(length (modes + log length))` a channel and in memory of
+    `O(length + modes length^1/2)`. `scan` is equation (2) for all steps, `step` for one of them. For sequences of more
+    than about 1e5 steps the powers in (1) lose digits in float32.
 
     **Arguments:**
 
@@ -74,8 +75,7 @@ class S4D(AbstractSSM):
     def kernel(self, length: int) -> Float[Array, "width length"]:
         """The impulse response `K` without `D`, to use elsewhere."""
         log_a, g = self.discretise(self.spectrum.values, jnp.exp(self.log_dt)[:, None])
-        powers = jnp.exp(log_a[..., None] * jnp.arange(length))
-        return 2.0 * jnp.einsum("hn,hnl->hl", as_complex(self.C) * g * as_complex(self.B), powers).real
+        return impulse_response(log_a, as_complex(self.C) * g * as_complex(self.B), length)
 
     def __call__(self, u: Float[Array, "*batch length width"]) -> Float[Array, "*batch length width"]:
         return convolve(u, self.kernel(u.shape[-2])) + self.D * u
