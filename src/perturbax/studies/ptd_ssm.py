@@ -242,10 +242,12 @@ def judge(table: "pd.DataFrame") -> list[Bar]:
     """Transfer functions first, then accuracy under noise."""
     from ._verdict import median_of, select
 
-    transfer = select(table, part="transfer").sort_values("N")
-    medians = [float(np.median(errors)) for errors in transfer["ptd_errors"]]
-    largest = [float(np.max(errors)) for errors in transfer["ptd_errors"]]
-    low = np.nan
+    transfer = select(table, part="transfer")
+    ratio, medians, largest, low = np.nan, [np.nan], [np.nan], np.nan
+    if not transfer.empty:
+        ratio = float(np.abs(transfer["top_ratio"] - 1.0).max())
+        medians = [float(np.median(errors)) for errors in transfer["ptd_errors"]]
+        largest = [float(np.max(errors)) for errors in transfer["ptd_errors"]]
     if len(transfer) > 1:
         low = float(np.polyfit(np.log(transfer["N"]), np.log(transfer["low_error"].astype(float)), 1)[0])
     condition = median_of(table, "condition", part="optimised")
@@ -254,7 +256,7 @@ def judge(table: "pd.DataFrame") -> list[Bar]:
     return [
         Bar(
             "S4D over HiPPO at the top eigenfrequency, relative to (2/pi^2) N^2: largest deviation",
-            float(np.abs(transfer["top_ratio"] - 1.0).max()),
+            ratio,
             0.02,
             "<=",
         ),
@@ -317,15 +319,16 @@ def plot(table: "pd.DataFrame") -> "Figure":
 
     figure = Figure(figsize=(11.0, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2)
-    row = select(table, part="transfer").sort_values("N").iloc[0]
-    for name, label, color, style in (
-        ("s4d", "S4D: a rank dropped", _COLORS["S4D"], "-"),
-        ("hippo", "HiPPO-LegS", "0.2", "-"),
-        ("ptd", "S4-PTD: perturbed by 0.1", _COLORS["S4-PTD"], "--"),
-    ):
-        left.plot(row["frequencies"], row[f"gain_{name}"], style, color=color, linewidth=1.6, label=label)
+    for _, row in select(table, part="transfer").sort_values("N").head(1).iterrows():
+        for name, label, color, style in (
+            ("s4d", "S4D: a rank dropped", _COLORS["S4D"], "-"),
+            ("hippo", "HiPPO-LegS", "0.2", "-"),
+            ("ptd", "S4-PTD: perturbed by 0.1", _COLORS["S4-PTD"], "--"),
+        ):
+            left.plot(row["frequencies"], row[f"gain_{name}"], style, color=color, linewidth=1.6, label=label)
+        left.set_title(f"Spikes that HiPPO has not, N = {row['N']:.0f}", loc="left", fontsize=10, fontweight="bold")
+        left.legend(frameon=False, fontsize=8.5)
     left.set(xscale="log", yscale="log", xlabel="frequency s, radians per unit of time", ylabel="|G(i s)|")
-    left.set_title(f"Spikes that HiPPO has not, N = {row['N']:.0f}", loc="left", fontsize=10, fontweight="bold")
     noise = select(table, part="noise")
     for _, one in noise.iterrows():
         frozen = one["spectrum"] == "frozen"
@@ -341,7 +344,8 @@ def plot(table: "pd.DataFrame") -> "Figure":
     for axes in (left, right):
         axes.grid(True, which="major", color="0.9", linewidth=0.8)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False, fontsize=8.5)
+    if not noise.empty:
+        right.legend(frameon=False, fontsize=8.5)
     return figure
 
 
