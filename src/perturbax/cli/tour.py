@@ -202,7 +202,7 @@ def _nn(folder: Path) -> list[str]:
     N = 32
     system, C = ssm.legs(N), np.full(N, N**-0.5)
     found = linalg.diagonalize(system.A, linalg.RandomPTD(0.1), key=jax.random.key(0), stable=True)
-    spikes = ssm.s4d_legs(N).values.imag
+    spikes = np.imag(ssm.s4d_legs(N).values)
     frequencies = np.concatenate([np.linspace(0.0, 1.2 * spikes.max(), 1000), spikes])
     starts = {"HiPPO": ssm.dplr(N), "S4D": ssm.s4d_legs(N), "perturbed, then diagonalised": ssm.diagonal(system, found)}
     gains = [f"{name} {ssm.hinf(start, C, frequencies):.2f}" for name, start in starts.items()]

@@ -46,9 +46,9 @@ class PTD(AbstractDiagonalization):
     >>> import jax
     >>> import numpy as np
     >>> from perturbax import linalg
-    >>> found = linalg.diagonalize(np.eye(4, k=1), PTD(gamma=100.0, steps=50), key=jax.random.key(0))
-    >>> E = found.perturbation
-    >>> random = linalg.diagonalize(np.eye(4, k=1), linalg.RandomPTD(np.linalg.norm(E, 2)), key=jax.random.key(0))
+    >>> key, jordan = jax.random.key(0), np.eye(4, k=1)
+    >>> found = linalg.diagonalize(jordan, linalg.PTD(gamma=100.0, steps=50), key=key)
+    >>> random = linalg.diagonalize(jordan, linalg.RandomPTD(np.linalg.norm(found.perturbation, 2)), key=key)
     >>> found.condition < random.condition
     True
     """

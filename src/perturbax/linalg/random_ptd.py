@@ -1,7 +1,7 @@
 """Perturb, then diagonalise: the perturbation drawn at random.
 
 Yu et al. 2023 (arXiv 2310.01698), after Banks et al. 2019 (arXiv 1906.11819), who bound the condition number that a
-Gaussian perturbation of size `eps` leaves by a constant of `n` over `eps`:
+complex Gaussian perturbation of size `eps` leaves by a constant of `n` over `eps`:
 
     E = eps Z / |Z|_2,      Z_ij ~ N(0, 1)   (complex normal for a complex A).
 """
@@ -31,7 +31,7 @@ class RandomPTD(AbstractDiagonalization):
     >>> import jax
     >>> import numpy as np
     >>> from perturbax import linalg
-    >>> found = linalg.diagonalize(np.eye(4, k=1), RandomPTD(0.01), key=jax.random.key(0))
+    >>> found = linalg.diagonalize(np.eye(4, k=1), linalg.RandomPTD(0.01), key=jax.random.key(0))
     >>> round(float(np.linalg.norm(found.perturbation, 2)), 6)
     0.01
     """
