@@ -51,6 +51,9 @@ def test_the_spectrum_of_an_initial_value_and_of_public_checkpoints(tmp_path, ca
     assert told[0]["resonances"][3] == pytest.approx({"frequency": 3 * np.pi, "decay": 0.5, "cycles_per_step": 0.75})
     assert main(["nn", "ssm-spectrum", str(out), "--dt", "0.5"]) == 0
     assert "25 % aliased" in capsys.readouterr().out
+    np.savez(tmp_path / "s5.npz", Lambda_re=np.array([0.1, -1.0]), Lambda_im=np.zeros(2))
+    assert main(["nn", "ssm-spectrum", str(tmp_path / "s5.npz")]) == 0
+    assert "1 of 2 modes unstable" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
