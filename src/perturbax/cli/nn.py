@@ -43,22 +43,21 @@ def ssm_init(
     import numpy as np
 
     from perturbax import linalg
-    from perturbax.core import write_atomic
+    from perturbax.core import check_choice, write_atomic
     from perturbax.nn import ssm
 
-    from ._choices import choose
     from ._console import note, print_json
 
     check_writable("--out", out)
     perturbed = {"ptd": lambda: linalg.PTD(gamma, eps), "random-ptd": lambda: linalg.RandomPTD(eps)}
     plain = {"s4d-legs": ssm.s4d_legs, "s4d-lin": ssm.s4d_lin, "s4d-inv": ssm.s4d_inv}
-    word = choose("--method", method, (*perturbed, *plain))
-    summary: dict[str, Any] = {"out": str(out), "method": word}
-    if word in plain:
-        modes = plain[word](n)
+    check_choice("--method", method, (*perturbed, *plain))
+    summary: dict[str, Any] = {"out": str(out), "method": method}
+    if method in plain:
+        modes = plain[method](n)
     else:
         system = ssm.legs(n)
-        found = linalg.diagonalize(system.A, perturbed[word](), key=jax.random.key(seed), stable=True)
+        found = linalg.diagonalize(system.A, perturbed[method](), key=jax.random.key(seed), stable=True)
         modes = ssm.diagonal(system, found)
         summary |= {
             "perturbation": float(np.linalg.norm(found.perturbation, 2)),
@@ -74,12 +73,12 @@ def ssm_init(
     if as_json:
         print_json(summary)
         return
-    if word in perturbed:
+    if method in perturbed:
         note(
             f"|E| = {summary['perturbation']:.3g}, condition number {summary['condition']:.3g}, backward error "
             f"{summary['backward_error']:.2g}, {summary['reflected']} eigenvalues reflected"
         )
-    note(f"{summary['modes']} modes by {word}")
+    note(f"{summary['modes']} modes by {method}")
     print(out)
 
 
