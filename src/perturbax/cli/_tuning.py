@@ -180,8 +180,7 @@ def _interval(text: str | None, contexts: list[float] | None) -> tuple[float, fl
 
 def _method(word: str | None, grid: Any, omega: float, interval: Any, contextual: bool) -> Any:
     from perturbax import optimize
-
-    from ._choices import choose
+    from perturbax.core import check_choice
 
     makers: dict[str, Any] = {
         "chebcb": lambda: optimize.ChebCB(interval, grid=grid),
@@ -192,7 +191,7 @@ def _method(word: str | None, grid: Any, omega: float, interval: Any, contextual
         "ucb1": lambda: optimize.UCB1(grid=grid),
         "fixed": lambda: optimize.Fixed(omega),
     }
-    name = choose("--method", word or ("chebcb" if contextual else "tsallis-inf-rv"), makers)
+    name = check_choice("--method", word or ("chebcb" if contextual else "tsallis-inf-rv"), tuple(makers))
     if name in ("chebcb", "binned") and not contextual:
         raise ValueError(f"--context must be given for --method {name}")
     return makers[name]()
@@ -200,14 +199,13 @@ def _method(word: str | None, grid: Any, omega: float, interval: Any, contextual
 
 def _solver(word: str, tol: float, max_steps: int) -> Any:
     from perturbax import linalg
-
-    from ._choices import choose
+    from perturbax.core import check_choice
 
     makers: dict[str, Any] = {
         "sor": lambda omega: linalg.Stationary(linalg.SOR(omega), tol=tol, max_steps=max_steps, history=False),
         "ssor-cg": lambda omega: linalg.PCG(linalg.SSOR(omega), tol=tol, max_steps=max_steps, history=False),
     }
-    make = makers[choose("--solver", word, makers)]
+    make = makers[check_choice("--solver", word, tuple(makers))]
     make(1.0)
     return make
 
@@ -218,7 +216,7 @@ def _solve(path: Path, rights: Path | None, tuner: Any, context: float | None, m
     from perturbax import linalg
     from perturbax.core import Result
 
-    from ._choices import load_array
+    from .linalg import load_numbers
 
     operator = linalg.Sparse.read(path)
     row, column, entries = operator.rows.listed()
@@ -227,7 +225,7 @@ def _solve(path: Path, rights: Path | None, tuner: Any, context: float | None, m
     if rights is None:
         b = np.random.default_rng(seed).normal(size=operator.shape)
     else:
-        b = load_array("--rights", str(rights / f"{path.name.split('.')[0]}.npy")).astype(np.float64)
+        b = load_numbers("--rights", rights / f"{path.name.split('.')[0]}.npy")
     choice = tuner.ask(context)
     omega = float(choice.value)
     method = make(omega)
