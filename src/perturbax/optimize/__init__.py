@@ -3,6 +3,7 @@
 from ._cost_estimator import AbstractCostEstimator as AbstractCostEstimator
 from ._cost_estimator import ImportanceWeighted as ImportanceWeighted
 from ._cost_estimator import ReducedVariance as ReducedVariance
+from ._draw import DrawWithReplacement as DrawWithReplacement
 from ._least_squares import LeastSquares as LeastSquares
 from ._linear_sequence import LinearSequence as LinearSequence
 from ._linearised_sgd import LinearisedSGD as LinearisedSGD
@@ -56,6 +57,7 @@ __all__ = [
     "ChebCB",
     "Choice",
     "CostTable",
+    "DrawWithReplacement",
     "ExactSecondMoment",
     "ExactSharpness",
     "Exp3",

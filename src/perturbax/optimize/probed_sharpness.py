@@ -35,6 +35,7 @@ class ProbedSharpness(AbstractSharpnessMethod):
     Source: Hutchinson 1990, Lanczos 1950; the measures are those of Wu & Su 2023, arXiv 2305.17490.
 
     >>> import jax
+    >>> import jax.numpy as jnp
     >>> from perturbax import nn, optimize
     >>> model = nn.DiagonalLinear(jnp.ones(2), 2.0 * jnp.ones(2))
     >>> problem = optimize.LeastSquares(model, jnp.eye(2), 2.0 * jnp.ones(2))
