@@ -100,3 +100,14 @@ def test_bad_input_is_named():
         core.fit(
             loss, nn.DiagonalLinear(jnp.ones(3), jnp.ones(3)), (X, Y), steps=5, optimizer=SGD, key=KEY, callback=wrong
         )
+
+
+def test_batches_are_drawn_with_replacement():
+    draw = optimize.DrawWithReplacement((jnp.arange(4.0), jnp.ones((4, 2))), batch_size=2)
+    batches = np.asarray(jax.vmap(lambda key: draw(key)[0])(jax.random.split(KEY, 4000)))
+    counts = np.array([[np.mean((batches == [i, j]).all(1)) for j in range(4)] for i in range(4)])
+    np.testing.assert_allclose(counts, 1.0 / 16.0, atol=0.02)
+    with pytest.raises(ValueError, match="arrays must have one leading axis"):
+        optimize.DrawWithReplacement((X, Y[:2]))
+    with pytest.raises(ValueError, match="batch_size"):
+        optimize.DrawWithReplacement(X, 0)
