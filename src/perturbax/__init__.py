@@ -19,6 +19,7 @@ __all__ = [
     "nn",
     "perturb",
     "report",
+    "rom",
     "stats",
     "studies",
     "systems",
