@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 
 import hypothesis
 import pytest
@@ -19,6 +20,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     from perturbax import core
 
     core.enable_compilation_cache()
+    # A shell starts its background jobs with Ctrl-C ignored; tests send it.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -51,6 +51,8 @@ def test_digits_come_back_from_half_of_their_k_space(files, tmp_path, capsys):
         (["--operator", "ct"], "--angles is needed"),
         (["--operator", "inpainting"], "y must have shape"),
         (["--out", "nowhere/x.npz"], "--out"),
+        (["--scale", "0"], "--scale must be a positive number"),
+        (["--in", "none.h5:kspace"], "--in: there is no file none.h5"),
     ],
 )
 def test_wrong_input_is_told_in_one_line(files, capsys, change, message):
@@ -58,3 +60,20 @@ def test_wrong_input_is_told_in_one_line(files, capsys, change, message):
     said = capsys.readouterr().err
     assert message in said
     assert said.count("\n") == 1
+
+
+def test_measurements_in_hdf5_at_another_scale_give_the_same_images_at_that_scale(files, tmp_path, capsys):
+    h5py = pytest.importorskip("h5py")
+    kspace = np.load(files / "kspace.npy")
+    with h5py.File(tmp_path / "scan.h5", "w") as store:
+        store["kspace"] = 100.0 * kspace
+    quick = ["--nfe", "5", "--samples", "2", "--method", "diffpir", "--noise"]
+    plain, scaled = tmp_path / "plain.npz", tmp_path / "scaled.npz"
+    assert main(scan(files, *quick, "0.02", "--out", str(plain))) == 0
+    capsys.readouterr()
+    more = ["--in", f"{tmp_path / 'scan.h5'}:kspace", "--scale", "100", "--out", str(scaled)]
+    assert main(scan(files, *quick, "2", *more, "--json")) == 0
+    assert json.loads(capsys.readouterr().out)["evaluations"] == 10
+    np.testing.assert_allclose(np.load(scaled)["x"], 100.0 * np.load(plain)["x"], rtol=1e-2, atol=0.5)
+    assert main(scan(files, "--in", f"{tmp_path / 'scan.h5'}:other")) == 2
+    assert "has no dataset 'other', it has kspace" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """How the conformance suite tries the samplers of `diffusion.sample`, on a Gaussian, whose denoiser is linear, the
-methods of `diffusion.fit`, on a few random points, and those of `diffusion.align`, on pairs of them."""
+methods of `diffusion.fit`, on a few random points, those of `diffusion.align`, on pairs of them, and those of
+`diffusion.search`."""
 
 import functools
 
@@ -24,12 +25,18 @@ PROBLEM = diffusion.Sampling(predict_noise, PROCESS, shape=(2,))
 def make(cls):
     if cls is diffusion.ExactPosterior:
         return cls(MIXTURE)
-    if cls in (diffusion.DDS, diffusion.Projection):
+    if cls is diffusion.TotalVariation:
+        return cls(iterations=5, axes=(0,))
+    if cls in (diffusion.DDS, diffusion.GradientStep, diffusion.Projection):
         return cls(sampler=diffusion.Renoise(steps=5))
     if cls is diffusion.DCPO:
         return cls(diffusion.Captioned())
     if issubclass(cls, diffusion.AbstractPrepared):
         return cls(jnp.tanh, start_time=0.2, inner=diffusion.DDIM(steps=4))
+    if cls is diffusion.USF:
+        return cls(diffusion.SolverSchedule([-5.0, -2.0, 1.0, 4.5], 2))
+    if issubclass(cls, diffusion.AbstractSearch):
+        return cls(steps=2, budget=70)
     if issubclass(cls, diffusion.AbstractPlanned):
         return cls(steps=max(9, cls().minimum_steps))
     return cls()
@@ -76,7 +83,13 @@ def run(method, key):
         return diffusion.restore(inverse(np.ones((3, 1))), method, key=key).x
     if isinstance(method, diffusion.AbstractDenoisingMethod):
         return train(denoising(), method, key).losses
+    if isinstance(method, diffusion.AbstractSearch):
+        return find(method, key=key).scores
     return diffusion.sample(PROBLEM, method, key=key, num_samples=3).x
+
+
+def find(method, x_T=None, **options):
+    return diffusion.search(PROBLEM, method, samples=4, validation=4, test=4, x_T=x_T, **options)
 
 
 def poison(method, key):
@@ -91,6 +104,8 @@ def poison(method, key):
     if isinstance(method, diffusion.AbstractDenoisingMethod):
         broken = np.full((16, 2), np.inf)
         return {"data": lambda: train(diffusion.DenoisingProblem(broken, denoising().network), method, key)}
+    if isinstance(method, diffusion.AbstractSearch):
+        return {"x_T": lambda: find(method, jnp.full((12, 2), jnp.nan), key=key)}
     start = jnp.array([[0.0, jnp.nan]])
     if isinstance(method, diffusion.AbstractPrepared):
         return {"x_T": lambda: diffusion.sample(PROBLEM, method, key=key, x_T=start)}

@@ -24,7 +24,12 @@ def queries(last=0.0):
     return stats.QueryBatch(holdout, train=train, domain=domain)
 
 
+_SMALL = {stats.PerturbedMLE: {"sigma": 0.2, "steps": 5}, stats.ProbabilisticPCA: {"dimension": 1}}
+
+
 def make(cls):
+    if issubclass(cls, stats.AbstractDistributionMethod):
+        return cls(**_SMALL.get(cls, {}))
     fields = cls.__dataclass_fields__
     if issubclass(cls, stats.AbstractQueryMethod):
         given = {"queries": 4, "scale": 0.01, "sigma": 0.01, "threshold": 0.1, "epsilon": 1.0, "count": 4, "budget": 4}
@@ -35,12 +40,19 @@ def make(cls):
     return cls(**{name: value for name, value in given.items() if name in fields})
 
 
+def observations(x=None):
+    return stats.Observations(np.random.default_rng(0).normal(size=(60, 3)) if x is None else x)
+
+
 def excursions(method, key, **options):
     problem = stats.StationaryGaussian(stats.covariances.RandomAcceleration(), **options)
     return stats.excursions(problem, method, key=key).survival
 
 
 def run(method, key):
+    if isinstance(method, stats.AbstractDistributionMethod):
+        fitted = stats.fit_distribution(observations(), method, key=key, progress=False)
+        return fitted.sigma, fitted.sample(key, 10)
     if isinstance(method, stats.AbstractQueryMethod):
         return stats.answer_queries(queries(), method, key=key, throw=False).answers
     if isinstance(method, stats.AbstractExcursionMethod):
@@ -49,6 +61,12 @@ def run(method, key):
 
 
 def poison(method, key):
+    if isinstance(method, stats.AbstractDistributionMethod):
+        broken = np.full((60, 3), np.inf)
+        return {
+            "x": lambda: stats.fit_distribution(observations(broken), method, key=key),
+            "scale": lambda: stats.Observations(np.eye(3), scale=float("nan")),
+        }
     if isinstance(method, stats.AbstractQueryMethod):
         return {"query 3": lambda: stats.answer_queries(queries(np.nan), method, key=key, throw=False)}
     if isinstance(method, stats.AbstractExcursionMethod):

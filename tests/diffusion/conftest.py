@@ -90,6 +90,10 @@ def _planned() -> dict[str, diffusion.AbstractPlanned]:
     methods["DPMSolverPP 2 euler_at_final"] = diffusion.DPMSolverPP(
         steps=9, stepping=diffusion.Multistep(euler_at_final=True), grid=karras
     )
+    mixed = diffusion.SolverSchedule(
+        np.linspace(-5.0, 4.5, 10), 3, ["data", "noise", "noise"] * 3, correctors="pseudo", final="zero"
+    )
+    methods["USF"] = diffusion.USF(mixed)
     for name in diffusion.__all__:
         cls = getattr(diffusion, name)
         exported = (

@@ -36,7 +36,7 @@ def test_each_system_of_a_batch_stops_by_itself():
     b = jnp.ones((2, 6))
     found = jax.vmap(lambda H, b: conjugate_gradients(lambda x: H @ x, b, max_steps=20, atol=1e-4))(H, b)
     assert found.steps.tolist() == [1, 3]
-    assert found.applications.tolist() == [2, 4]
+    assert found.applications.tolist() == [1, 3]
     alone = conjugate_gradients(lambda x: H[1] @ x, b[1], max_steps=20, atol=1e-4)
     np.testing.assert_allclose(found.x[1], alone.x, rtol=1e-5)
 
@@ -76,3 +76,48 @@ def test_bad_input_is_refused_by_name(options, message):
         conjugate_gradients(lambda x: x, jnp.ones(2), **options)
     with pytest.raises(ValueError, match="operator must keep shape"):
         conjugate_gradients(lambda x: x[:1], jnp.ones(2), max_steps=1)
+
+
+def test_applications_are_counted_as_they_are_made():
+    made = []
+
+    def operator(H):
+        def apply(x):
+            jax.debug.callback(lambda: made.append(1))
+            return H @ x
+
+        return apply
+
+    H = jnp.asarray(hermitian(VALUES), jnp.float32)
+    cases = [
+        (H, jnp.ones(6), None),
+        (H, jnp.ones(6), jnp.zeros(6)),
+        (jnp.diag(jnp.array([2.0, 0.0])), jnp.array([0.0, 1.0]), None),  # no curvature in the first direction
+    ]
+    for matrix, b, start in cases:
+        made.clear()
+        found = conjugate_gradients(operator(matrix), b, x0=start, max_steps=3)
+        jax.effects_barrier()
+        assert int(found.applications) == len(made)
+
+
+def test_a_pytree_is_the_array_of_its_parts():
+    H = jnp.asarray(hermitian(VALUES), jnp.float32)
+    b = jnp.arange(1.0, 7.0)
+
+    def apply(parts):
+        whole = H @ jnp.concatenate([parts["left"], parts["right"].ravel()])
+        return {"left": whole[:2], "right": whole[2:].reshape(2, 2)}
+
+    split = {"left": b[:2], "right": b[2:].reshape(2, 2)}
+    found = jax.jit(lambda b: conjugate_gradients(apply, b, max_steps=2))(split)
+    whole = conjugate_gradients(lambda x: H @ x, b, max_steps=2)
+    np.testing.assert_allclose(jnp.concatenate([found.x["left"], found.x["right"].ravel()]), whole.x, rtol=1e-4)
+    assert int(found.steps) == int(whole.steps)
+    with pytest.raises(ValueError, match="x0 must have the structure"):
+        conjugate_gradients(apply, split, x0=b, max_steps=1)
+
+
+def test_a_complex_start_of_a_real_system_is_refused():
+    with pytest.raises(TypeError, match="x0 is complex"):
+        conjugate_gradients(lambda x: x, jnp.ones(2), x0=1j * jnp.ones(2), max_steps=1)

@@ -29,6 +29,12 @@ def test_the_scale_of_a_random_input_survives_many_layers():
     assert 0.3 < spread < 3.0
 
 
+def test_the_activation_can_be_chosen():
+    plain, other = MLP(3, (7,), 2, key=KEY), MLP(3, (7,), 2, key=KEY, activation=jnp.abs)
+    x = jax.random.normal(KEY, (6, 3))
+    np.testing.assert_allclose(other.features(x), jnp.abs(plain.layers[0](x)), atol=1e-6)
+
+
 def test_residual_network_starts_as_the_zero_function():
     network = ResidualMLP(4, width=8, blocks=2, classes=3, key=KEY)
     assert not network(jnp.ones((5, 4)), jnp.zeros(5), jnp.arange(5) % 3).any()

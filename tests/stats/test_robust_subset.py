@@ -2,6 +2,7 @@
 
 import itertools
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jaxtyping
@@ -13,7 +14,9 @@ from hypothesis import strategies as st
 
 from perturbax import stats
 from perturbax.core import registered_methods
-from perturbax.stats._interventions import fit_mechanisms, fit_ridge, worst_environments
+from perturbax.stats._interventions import fit_ridge, worst_environments
+
+from ..diffusion.test_compilation import compilations
 
 KEY = jax.random.key(0)
 QUICK = stats.Additive(steps=300, features=30, ascent_steps=60, restarts=1, rows=200)
@@ -80,6 +83,11 @@ def problem():
     return linear_problem()
 
 
+@pytest.fixture(scope="module")
+def compared(problem):
+    return stats.robust_subset(problem, stats.CausalMinimax(mechanisms=QUICK), key=KEY)
+
+
 def test_the_exact_worst_risks_of_the_papers_counterexample():
     found = stats.robust_subset(paper_model(), stats.CausalMinimax(), key=KEY)
     risks = dict(zip(found.classes, found.risks, strict=True))
@@ -137,6 +145,16 @@ def test_equivalent_subsets_have_the_same_worst_risk_and_prediction():
     assert len(by_class.classes) < len(by_all.classes) == 8
 
 
+def test_too_many_classes_are_searched_greedily_and_said_to_be():
+    """From {} the greedy path adds X2 and stops, as X1 then makes it worse."""
+    with pytest.warns(UserWarning, match="more than most = 3 classes of subsets and is searched greedily"):
+        few = stats.robust_subset(paper_model(), stats.CausalMinimax(search=stats.Classes(most=3)), key=KEY)
+    greedy = stats.robust_subset(paper_model(), stats.CausalMinimax(search=stats.Greedy()), key=KEY)
+    assert few.classes == greedy.classes
+    assert few.classes[0] == ()
+    assert few.subset == ("X2",)
+
+
 def test_tables_counted_in_data_come_near_the_exact_risks():
     data = draw_from(paper_model(), [(0.2, 0.6), (0.7, 0.3)], 40_000, seed=0)
     found = stats.robust_subset(data, stats.CausalMinimax(mechanisms=stats.Tabular()), key=KEY)
@@ -146,35 +164,30 @@ def test_tables_counted_in_data_come_near_the_exact_risks():
         assert risk == pytest.approx(wanted[frozenset(subset)], abs=0.01)
     predicted = found.predict([[0.0, 1.0, 0.0], [1.0, 0.0, 1.0]])
     assert predicted == pytest.approx([0.6, 0.8], abs=0.01)
+    rows = [[x2, x1, m] for x2 in (0.0, 1.0) for x1 in (0.0, 1.0) for m in (0.0, 1.0)]
+    for subset in wanted:
+        whole = exact.predictor_of(subset)(np.array(rows)[:, [0, 2, 1]])
+        assert found.predictor_of(subset)(rows) == pytest.approx(whole, abs=0.03)
     with pytest.raises(ValueError, match="X has values of 'X2'"):
         found.predict([[0.5, 1.0, 0.0]])
 
 
 def test_the_ascent_finds_the_vertices_of_the_box_and_never_leaves_it(problem):
-    """The loss is convex in m, so at every value of y the worst m is an end of its range."""
-    rows = np.column_stack([problem.X, problem.y])
-    rows = (rows - rows.mean(0)) / rows.std(0)
-    graph = stats.CausalGraph([("a", "y"), ("y", "m")], ["a", "b", "m", "y"])
-    mechanisms = fit_mechanisms(
-        rows,
-        graph,
-        ["m"],
-        key=KEY,
-        width=4,
-        steps=20,
-        learning_rate=1e-2,
-        ranges=[(rows[:, 2].min(), rows[:, 2].max())],
-    )
-    reads = np.array([[0.0, 0.0, 1.0, 0.0]])
-    ridge = fit_ridge(rows, rows[:, 3], reads, key=KEY, features=10, ridge=1e-3)
-    ridge = type(ridge)(ridge.reads, ridge.frequencies, ridge.phases, ridge.weights * 0 + jnp.eye(15)[1 + 2])
-    worst = worst_environments(
-        mechanisms, ridge, 3, key=KEY, rows=300, width=8, steps=200, restarts=1, learning_rate=0.1, penalty=0.0
-    )
-    low, high = rows[:, 2].min(), rows[:, 2].max()
-    supremum = np.mean(np.maximum((rows[:, 3] - low) ** 2, (rows[:, 3] - high) ** 2))
-    assert worst.risk[0] <= supremum * (1 + 1e-5)
-    assert worst.risk[0] >= 0.97 * supremum
+    """The prediction is m itself, so the loss is convex in m, and at every y the worst m is an end of its range.
+
+    The same prediction four times is one with four starts, of which the best counts.
+    """
+    mechanisms = QUICK.learn(problem, problem.graph, ["m"], KEY).mechanisms
+    rows = np.asarray(mechanisms.rows)
+    m, y = (problem.graph.names.index(name) for name in "my")
+    ridge = fit_ridge(rows, rows[:, y], np.eye(4)[[m] * 4], key=KEY, features=30, ridge=1e-3)
+    ridge = eqx.tree_at(lambda r: r.weights, ridge, jnp.zeros_like(ridge.weights).at[:, 1 + m].set(1.0))
+    settings = dict(key=KEY, rows=200, width=8, steps=200, restarts=1, learning_rate=QUICK.ascent_rate, penalty=0.0)
+    worst = worst_environments(mechanisms, ridge, y, **settings)
+    low, high = rows[:, m].min(), rows[:, m].max()
+    supremum = np.mean(np.maximum((rows[:, y] - low) ** 2, (rows[:, y] - high) ** 2))
+    assert worst.risk.max() <= supremum * (1 + 1e-5)
+    assert worst.risk.max() >= 0.97 * supremum
 
 
 def test_ridge_regression_on_features_is_the_minimum_of_its_objective(problem):
@@ -189,15 +202,15 @@ def test_ridge_regression_on_features_is_the_minimum_of_its_objective(problem):
     assert float(jnp.abs(jax.grad(objective)(ridge.weights)).max()) < 1e-5
 
 
-def test_the_whole_set_is_returned_where_the_graph_proves_it_best(problem):
+def test_the_whole_set_is_returned_where_the_graph_proves_it_best():
     graph = stats.CausalGraph([("a", "y"), ("y", "m"), ("y", "b")])
-    easy = stats.Environments(
-        problem.X, problem.y, problem.env, names=problem.names, graph=graph, mutable=problem.mutable
-    )
-    found = stats.robust_subset(easy, stats.CausalMinimax(mechanisms=QUICK), key=KEY)
+    tables = {"a": [0.5, 0.5], "y": [[0.7, 0.3], [0.2, 0.8]], "b": [[0.9, 0.1], [0.4, 0.6]]}
+    easy = stats.DiscreteModel(graph, tables, mutable={"m": 2})
+    found = stats.robust_subset(easy, stats.CausalMinimax(), key=KEY)
     assert found.condition_holds
     assert found.subset == ("a", "b")
     assert found.stats["evaluations"] == 1
+    assert found.worst_risk == min(easy.worst_case_risk(s)[0] for s in [(), ("a",), ("b",), ("a", "b")])
 
 
 @pytest.mark.slow
@@ -206,6 +219,32 @@ def test_greedy_stays_among_the_classes(problem):
     assert set(found.classes) <= set(stats.equivalence_classes(problem.graph.without(["m"]), "y"))
     assert found.worst_risk == min(found.risks)
     assert list(found.table()["worst_risk"]) == sorted(found.risks)
+
+
+def test_every_subset_of_stable_variables_has_its_predictor(problem, compared):
+    whole = stats.robust_subset(problem, stats.WholeStableSet(mechanisms=QUICK), key=KEY)
+    np.testing.assert_array_equal(compared.predictor_of(compared.subset)(problem.X), compared.predict(problem.X))
+    np.testing.assert_array_equal(compared.predictor_of(["b", "a"])(problem.X), whole.predict(problem.X))
+    moved = problem.X + np.array([0.0, 1.0, 0.0])
+    np.testing.assert_array_equal(compared.predictor_of(["a"])(problem.X), compared.predictor_of(["a"])(moved))
+    with pytest.raises(ValueError, match=r"subset must contain stable variables \('a', 'b'\) only, got \['m'\]"):
+        compared.predictor_of(["a", "m"])
+    with pytest.raises(ValueError, match="this method learns predict only"):
+        stats.robust_subset(problem, stats.AnchorRegression(), key=KEY).predictor_of(["a"])
+
+
+def test_other_values_do_not_compile_again(problem, compared):
+    other, key = linear_problem(seed=1), jax.random.key(1)
+    gentle = eqx.tree_at(lambda m: m.penalty, QUICK, 2e-5)
+    strict = stats.InvariantRiskMinimization(steps=300)
+    stats.robust_subset(problem, strict, key=KEY)
+    compared.predict(problem.X)
+    with compilations() as seen:
+        found = stats.robust_subset(other, stats.CausalMinimax(mechanisms=gentle), key=key)
+        found.predict(other.X)
+        stats.robust_subset(other, stats.InvariantRiskMinimization(weight=10.0, steps=300), key=key)
+    assert found.worst_risk != compared.worst_risk
+    assert not seen
 
 
 @pytest.mark.parametrize("method", DATA_METHODS[:5], ids=lambda m: type(m).__name__)
@@ -349,6 +388,7 @@ def environments(**changed):
         (lambda: stats.DiscreteModel(GRAPH, {}, {"y": 2}), ValueError, "target 'y' must not be mutable"),
         (lambda: paper_model().predictor(["M"]), ValueError, "subset must contain stable vertices"),
         (lambda: stats.CausalMinimax(mechanisms=stats.Additive), TypeError, "mechanisms must be"),
+        (lambda: stats.CDNOD(test="kci"), TypeError, "test must be"),
         (lambda: stats.Additive(range_factor=float("inf")), ValueError, "range_factor must be"),
     ],
 )

@@ -66,6 +66,6 @@ def test_estimates_without_order_miss_the_rank(table):
 
 
 def test_it_runs(tmp_path):
-    run = run_study("causal-minimax", "smoke", store=tmp_path / "store.sqlite", progress=False)
+    run = run_study("causal-minimax", "smoke", backend="sequential", store=tmp_path / "store.sqlite", progress=False)
     assert not run.failures
     assert set(run.table["part"]) == {"classes", "discrete exact", "discrete data", "simulation"}

@@ -16,6 +16,8 @@ OPERATORS = {
     "MRI": systems.MRI(MASK),
     "coils": systems.MRI(systems.column_mask(KEY, (8, 8)), systems.coil_maps(4, (8, 8))),
     "complex": systems.MRI(MASK, systems.coil_maps(3, (8, 8)), complex_image=True),
+    "two channels": systems.TwoChannel(systems.MRI(MASK, systems.coil_maps(3, (8, 8)), complex_image=True)),
+    "volume": systems.Stack(systems.MRI(MASK, systems.coil_maps(2, (8, 8))), depth=3),
     "CT": systems.ParallelBeamCT(8, [0.0, 0.7, 2.0]),
 }
 
@@ -76,14 +78,14 @@ def test_projections_keep_the_mass_and_have_the_symmetry_of_the_beam():
 
 
 @pytest.mark.parametrize("make", [systems.column_mask, systems.point_mask])
-@pytest.mark.parametrize("gaussian", [False, True])
-def test_masks_measure_their_share_and_the_centre(make, gaussian):
-    mask = make(KEY, (64, 64), acceleration=4, centre=0.1, gaussian=gaussian)
+@pytest.mark.parametrize("deviation", [np.inf, 1 / 3])
+def test_masks_measure_their_share_and_the_centre(make, deviation):
+    mask = make(KEY, (64, 64), acceleration=4, centre=0.1, deviation=deviation)
     assert mask.mean() == pytest.approx(0.25, abs=0.01)
     assert mask[0, 0]
     spread = np.abs(np.fft.fftfreq(64))[np.nonzero(mask)[1]].mean()
-    if gaussian:
-        assert spread < np.abs(np.fft.fftfreq(64))[np.nonzero(make(KEY, (64, 64), 4, 0.1))[1]].mean()
+    uniform = np.abs(np.fft.fftfreq(64))[np.nonzero(make(KEY, (64, 64), 4, 0.1))[1]].mean()
+    assert spread == uniform if np.isinf(deviation) else spread < uniform
 
 
 @pytest.mark.parametrize(
@@ -97,6 +99,7 @@ def test_masks_measure_their_share_and_the_centre(make, gaussian):
         (lambda: systems.ParallelBeamCT(8, [np.nan]), ValueError, "angles must be finite"),
         (lambda: systems.column_mask(KEY, (8, 8), acceleration=0.5), ValueError, "acceleration must be"),
         (lambda: systems.point_mask(KEY, (8, 8), centre=2.0), ValueError, "centre must be"),
+        (lambda: systems.point_mask(KEY, (8, 8), deviation=0.0), ValueError, "deviation must be"),
         (lambda: systems.coil_maps(0, (8, 8)), ValueError, "coils must be"),
         (lambda: systems.coil_maps(2, (8, 8, 8)), ValueError, "shape must have two axes"),
     ],
@@ -104,3 +107,21 @@ def test_masks_measure_their_share_and_the_centre(make, gaussian):
 def test_bad_input_is_refused_by_name(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_two_channels_measure_what_the_complex_image_gives():
+    complex_ = OPERATORS["complex"]
+    image = draw(jax.random.key(1), jax.ShapeDtypeStruct((8, 8), jnp.complex64))
+    channels = jnp.stack([image.real, image.imag])
+    np.testing.assert_allclose(OPERATORS["two channels"](channels), complex_(image), atol=1e-6)
+    back = OPERATORS["two channels"].adjoint(complex_(image))
+    wanted = complex_.adjoint(complex_(image))
+    np.testing.assert_allclose(back[0] + 1j * back[1], wanted, atol=1e-5)
+    with pytest.raises(TypeError, match="operator must take complex images"):
+        systems.TwoChannel(OPERATORS["coils"])
+
+
+def test_a_stack_measures_every_slice():
+    volume = jax.random.normal(KEY, (3, 8, 8))
+    single = OPERATORS["volume"].operator
+    np.testing.assert_allclose(OPERATORS["volume"](volume)[1], single(volume[1]), atol=1e-6)

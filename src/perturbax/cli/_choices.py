@@ -54,10 +54,11 @@ def choose(option: str, word: str, choices: Iterable[str]) -> str:
 
 
 def methods() -> dict[str, type[diffusion.AbstractSampler]]:
-    """All samplers by their words, from the registry of methods; what prepares a start for another one is an option."""
+    """All samplers by their words, from the registry of methods; what prepares a start for another one, or needs a file
+    of its own, is an option."""
     found = core.registered_methods().values()
     samplers = [cls for cls in found if issubclass(cls, diffusion.AbstractSampler)]
-    return {_word(cls): cls for cls in samplers if not issubclass(cls, diffusion.AbstractPrepared)}
+    return {_word(cls): cls for cls in samplers if not issubclass(cls, diffusion.AbstractPrepared | diffusion.USF)}
 
 
 def processes() -> dict[str, type[diffusion.AbstractProcess]]:

@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     import numpy as np
 
 _OPERATORS = ("mri", "inpainting", "ct", "super-resolution")
-_METHODS = ("dds", "projection", "dps", "pigdm", "tikhonov")
+_METHODS = ("dds", "projection", "gradient-step", "diffpir", "dps", "pigdm", "tikhonov", "tv")
 
 
 def restore(
-    measurements: Annotated[Path, typer.Option("--in", help="An .npy file of measurements, shape (n, ...).")],
+    measurements: Annotated[
+        Path, typer.Option("--in", help="Measurements, shape (n, ...): an .npy file, or file.h5:dataset.")
+    ],
     operator: Annotated[str, typer.Option(help="mri, inpainting, ct or super-resolution.")],
     model: options.Model = None,
     mask: Annotated[
@@ -26,11 +28,18 @@ def restore(
     angles: Annotated[Path | None, typer.Option(help="ct: an .npy file of angles in radians.")] = None,
     factor: Annotated[int, typer.Option(min=1, help="super-resolution: by how much.")] = 2,
     noise: Annotated[float, typer.Option(min=0.0, help="Standard deviation of the noise; 0 for none.")] = 0.0,
-    method: Annotated[str, typer.Option(help="dds, projection, dps, pigdm or tikhonov.")] = "dds",
+    method: Annotated[
+        str, typer.Option(help="dds, projection, gradient-step, diffpir, dps, pigdm, tikhonov or tv.")
+    ] = "dds",
     gamma: Annotated[
         float | None, typer.Option(help="dds: weight of the measurements; chosen from the noise by default.")
     ] = None,
-    zeta: Annotated[float, typer.Option(help="dps: step size.")] = 1.0,
+    zeta: Annotated[float, typer.Option(min=0.0, help="dps: step size.")] = 1.0,
+    weight: Annotated[float, typer.Option(min=0.0, help="tikhonov, tv: weight of the penalty.")] = 0.0,
+    scale: Annotated[
+        float,
+        typer.Option(help="Divide the measurements by this, and multiply the images by it, to meet the model's range."),
+    ] = 1.0,
     nfe: Annotated[int, typer.Option(min=2, help="Network evaluations.")] = 50,
     samples: Annotated[int, typer.Option(min=1, help="Restorations to average.")] = 1,
     process: options.Process = None,
@@ -47,9 +56,10 @@ def restore(
     """Restore images from linear measurements and tell how well the measurements are met.
 
     The .npz file holds `x`, the mean over --samples, and `residual`, the norm of what is not met over that of the
-    measurements. Scale measurements so that images have the range that the model was trained on.
+    measurements. With --scale the images meet the range that the model was trained on.
     """
     import io
+    import math
 
     import jax
     import numpy as np
@@ -65,6 +75,8 @@ def restore(
         raise ValueError("--model is needed: module:callable, digits, digits-mixture or mnist")
     choose("--operator", operator, _OPERATORS)
     choose("--method", method, _METHODS)
+    if not (math.isfinite(scale) and scale > 0.0):
+        raise ValueError(f"--scale must be a positive number, got {scale}")
     for option, path in (("--out", out), ("--png", png)):
         if path is not None:
             check_writable(option, path)
@@ -93,12 +105,14 @@ def restore(
         def world(x: Any) -> Any:
             return flat(x.reshape(image))
 
-    problem = diffusion.InverseProblem(prior, world, y, noise)
-    solver = _method(method, gamma, zeta, nfe, noise)
-    x_T = None if framework == "jax" else task.starts(jax.random.key(seed), 0, len(y))
+    problem = diffusion.InverseProblem(prior, world, y / scale, noise / scale)
+    solver = _method(method, gamma, zeta, weight, nfe, noise)
+    if method == "tv" and image != task.shape:
+        raise ValueError(f"--shape must be that of an image for --method tv, such as {image[0]},{image[1]}")
+    x_T = None if framework == "jax" else task.starts(jax.random.key(seed), 0, len(y) * samples)
     with task.scope():
-        found = diffusion.restore(problem, solver, key=jax.random.key(seed), samples=samples, x_T=x_T)
-    x, residual = np.asarray(found.mean), np.asarray(found.residual).mean(0)
+        found = diffusion.restore(problem, solver, key=jax.random.key(seed), num_samples=samples, x_T=x_T)
+    x, residual = scale * np.asarray(found.mean), np.asarray(found.residual).mean(0)
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, x=x, residual=residual)
     write_atomic(out, buffer.getvalue())
@@ -121,18 +135,21 @@ def restore(
         )
 
 
-def _method(method: str, gamma: float | None, zeta: float, nfe: int, noise: float) -> Any:
+def _method(method: str, gamma: float | None, zeta: float, weight: float, nfe: int, noise: float) -> Any:
     from perturbax import diffusion
 
     sampler = diffusion.Renoise(steps=nfe)
     if method == "dds":
-        noiseless = noise == 0.0 and gamma is None
-        return diffusion.DDS(diffusion.Noiseless() if noiseless else diffusion.Proximal(gamma), sampler)
-    if method == "projection":
-        return diffusion.Projection(sampler)
+        if gamma is None and noise == 0.0:
+            return diffusion.DDS(diffusion.Noiseless(), sampler)
+        return diffusion.DDS(diffusion.Proximal(diffusion.PosteriorWeight() if gamma is None else gamma), sampler)
+    if method in ("projection", "gradient-step"):
+        return (diffusion.Projection if method == "projection" else diffusion.GradientStep)(sampler)
     if method == "dps":
         return diffusion.DPS(steps=nfe, zeta=zeta)
-    return diffusion.PiGDM(steps=nfe) if method == "pigdm" else diffusion.Tikhonov()
+    if method in ("diffpir", "pigdm"):
+        return (diffusion.DiffPIR if method == "diffpir" else diffusion.PiGDM)(steps=nfe)
+    return diffusion.Tikhonov(weight) if method == "tikhonov" else diffusion.TotalVariation(weight)
 
 
 def _operator(
@@ -173,12 +190,38 @@ def _load(option: str, path: Path) -> "np.ndarray":
     """An array of numbers, complex ones and booleans too. Nothing is unpickled."""
     import numpy as np
 
+    file, _, dataset = str(path).rpartition(":")
+    if file.endswith((".h5", ".hdf5")):
+        return _checked(option, path, _load_hdf5(option, Path(file), dataset))
     if not path.is_file():
         raise ValueError(f"{option}: there is no file {path}")
     try:
         array = np.load(path, allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
         raise ValueError(f"{option}: {path} is no readable .npy file of numbers ({error})") from None
+    return _checked(option, path, array)
+
+
+def _load_hdf5(option: str, file: Path, dataset: str) -> Any:
+    try:
+        import h5py
+    except ImportError:
+        raise ValueError(f"{option}: HDF5 files need the extra h5ad: pip install 'perturbax[h5ad]'") from None
+    if not file.is_file():
+        raise ValueError(f"{option}: there is no file {file}")
+    try:
+        with h5py.File(file, "r") as store:
+            found = store.get(dataset)
+            if not isinstance(found, h5py.Dataset):
+                raise ValueError(f"{option}: {file} has no dataset {dataset!r}, it has {', '.join(store) or 'none'}")
+            return found[()]
+    except OSError as error:
+        raise ValueError(f"{option}: {file} is no readable HDF5 file ({error})") from None
+
+
+def _checked(option: str, path: Path, array: Any) -> "np.ndarray":
+    import numpy as np
+
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiucb" or array.size == 0:
         raise ValueError(f"{option}: {path} must hold one array of numbers")
     return array

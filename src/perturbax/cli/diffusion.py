@@ -1,13 +1,15 @@
 """`perturbax diffusion`: sample, compare samplers, invert and edit, with an own model or a reference model."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from . import _aligning, _fitting, _inverting, _restoring, _stability
+from . import _aligning, _fitting, _inverting, _restoring, _searching, _stability
 from . import _options as options
 from ._options import check_writable
+
+_DEFAULT_METHOD = "dpm-solver-pp"
 
 app = typer.Typer(no_args_is_help=True, help="Fast samplers for diffusion models.")
 
@@ -24,9 +26,9 @@ def sample(
         str,
         typer.Option(
             help="dpm-solver-pp, ddim, ddpm, dpm-solver, euler, heun, plms, heavy-ball, heavy-ball-pp, nesterov, ghvb, "
-            "bdia, belm, edict, adaptive or runge-kutta."
+            "bdia, belm, edict, unipc, adaptive or runge-kutta."
         ),
-    ] = "dpm-solver-pp",
+    ] = _DEFAULT_METHOD,
     nfe: Annotated[
         int | None,
         typer.Option(help="Network evaluations: 20, or an adaptive method's own budget.", show_default=False),
@@ -42,6 +44,9 @@ def sample(
     method_option: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="Any other parameter of the method, such as eta=0.5 or third=exact."),
+    ] = None,
+    schedule: Annotated[
+        Path | None, typer.Option(help="Steps of a .json file that `perturbax diffusion search` wrote.")
     ] = None,
     num_samples: Annotated[
         int | None, typer.Option(min=1, help="How many; one per condition or start picture by default.")
@@ -76,23 +81,32 @@ def sample(
     method that chooses its steps, which a batch shares, also on --batch.
     """
     from perturbax.core import enable_compilation_cache
+    from perturbax.diffusion import USF
 
     from ._choices import build_method, parse_pairs
     from ._model import REFERENCES
     from ._sampling import draw, explain_plan
     from ._task import build_task, check_start, settle_process
 
-    sampler = build_method(
-        method,
-        nfe=nfe,
-        order=order,
-        stepping=stepping,
-        grid=grid,
-        final=final,
-        solver_type=solver_type,
-        stochastic=stochastic,
-        settings=parse_pairs("--method-option", method_option or []),
-    )
+    if schedule is not None:
+        shaping = (nfe, order, stepping, grid, final, solver_type, stochastic, method_option)
+        if any(value is not None for value in shaping) or method != _DEFAULT_METHOD:
+            raise ValueError(
+                "--schedule says all about the steps: leave out --method, --nfe and the options of methods"
+            )
+        sampler: Any = USF(_searching.load_schedule(schedule))
+    else:
+        sampler = build_method(
+            method,
+            nfe=nfe,
+            order=order,
+            stepping=stepping,
+            grid=grid,
+            final=final,
+            solver_type=solver_type,
+            stochastic=stochastic,
+            settings=parse_pairs("--method-option", method_option or []),
+        )
     if explain:
         default = "edm" if model in REFERENCES else None
         chosen = settle_process(process or default, process_option or [])
@@ -196,4 +210,5 @@ app.command()(_aligning.align)
 app.command()(_inverting.invert)
 app.command()(_inverting.edit)
 app.command()(_restoring.restore)
+app.command()(_searching.search)
 app.command()(_stability.stability)

@@ -2,7 +2,7 @@
 
 import typer
 
-from . import _excursions, _holdout, _robust_subset
+from . import _excursions, _fit_distribution, _holdout, _robust_subset
 
 app = typer.Typer(no_args_is_help=True, help="Excursions, reusable holdouts, robust subsets and distributions.")
 
@@ -14,4 +14,5 @@ def _group() -> None:
 
 app.add_typer(_holdout.app, name="holdout")
 app.command("excursions")(_excursions.excursions)
+app.command("fit-distribution")(_fit_distribution.fit_distribution)
 app.command("robust-subset")(_robust_subset.robust_subset)

@@ -175,6 +175,23 @@ def _systems(folder: Path) -> list[str]:
     ]
 
 
+def _linalg(folder: Path) -> list[str]:
+    import numpy as np
+
+    from perturbax import linalg
+
+    fluid = np.ones((64, 64), bool)
+    fluid[25:40, 20:45] = False
+    b = np.random.default_rng(0).normal(size=fluid.shape) * fluid
+    operator = linalg.Poisson(fluid, open_sides=((True, False), (False, False)))
+    methods = {"CG": linalg.CG(), "with incomplete Cholesky": linalg.PCG(linalg.IncompleteCholesky())}
+    counts = [
+        f"{name} {int(linalg.solve(linalg.LinearSystem(operator, b), method).iterations)}"
+        for name, method in methods.items()
+    ]
+    return [f"iterations to 1e-6: {', '.join(counts)}"]
+
+
 def _interop(folder: Path) -> list[str]:
     import jax
     import numpy as np
@@ -222,7 +239,8 @@ STOPS: tuple[Stop, ...] = (
     ("core, nn", "a denoiser trained on the digits (kept in the cache)", _core),
     ("diffusion", "two samplers on this denoiser at equal cost", _diffusion),
     ("transport", "a Schrödinger bridge from threes to eights", _transport),
-    ("systems, linalg", "digits from half of their k-space", _systems),
+    ("systems", "digits from half of their k-space", _systems),
+    ("linalg", "the pressure of a stream around a block", _linalg),
     ("interop", "the same sampler on arrays of other libraries", _interop),
     ("studies", "a published claim, in the smallest form of its study", _studies),
     ("report", "the site of everything that was measured", _report),

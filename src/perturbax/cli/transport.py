@@ -1,12 +1,12 @@
-"""`perturbax transport`: bridges between two samples in files, and optimal maps onto one."""
+"""`perturbax transport`: bridges, interpolants and paths through snapshots in files, and optimal maps onto points."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from . import _interpolant, _semidiscrete, _trajectories
 from . import _options as options
-from . import _semidiscrete
 from ._options import check_writable
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def _transport() -> None:
-    """Schrödinger bridges between samples, and optimal maps onto points."""
+    """Schrödinger bridges and interpolants between samples, paths through snapshots, optimal maps onto points."""
 
 
 @app.command()
@@ -90,6 +90,9 @@ def bridge(
 
 
 app.command("semidiscrete")(_semidiscrete.semidiscrete)
+app.command("trajectories")(_trajectories.trajectories)
+app.command("train-interpolant")(_interpolant.train_interpolant)
+app.command("draw")(_interpolant.draw)
 
 
 def _times(text: str) -> list[float]:

@@ -1,5 +1,6 @@
 """What every package stands on: training, iteration, checks, precision, solutions, cache, methods and papers."""
 
+from ._adam import adam as adam
 from ._archive import read_tree as read_tree
 from ._archive import write_atomic as write_atomic
 from ._archive import write_tree as write_tree
@@ -39,6 +40,7 @@ __all__ = [
     "Paper",
     "Result",
     "SolverError",
+    "adam",
     "cache_folder",
     "cache_size",
     "cached",

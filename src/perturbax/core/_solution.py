@@ -17,6 +17,8 @@ class Result(eqx.Enumeration):
     max_evaluations = "The budget of evaluations was spent before the computation ended."
     max_steps = "The largest number of steps was taken before the stopping rule was met."
     diverged = "The iteration diverged."
+    not_positive_definite = "A direction without positive curvature came up: the operator is not positive definite."
+    stagnated = "The iteration stagnated at the rounding errors of its numbers."
     interrupted = "The computation was interrupted."
 
 

@@ -124,7 +124,7 @@ def align(
     when pairs are left out, when most pairs have one caption for both images though the method is to give them two,
     and when the winners' error ended the run.
 
-    Source: Wallace et al. 2024, section 4; Saeidi et al. 2025, section 4.
+    Source: Wallace et al. 2024; Saeidi et al. 2025.
 
     >>> import optax
     >>> from perturbax import diffusion, nn

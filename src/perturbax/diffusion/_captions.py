@@ -39,7 +39,7 @@ class Captioned(AbstractCaptions):
 
     **Arguments:** `captioner`: `captioner(images, prompts) -> captions`; `None` takes the captions of the pairs.
 
-    Source: Saeidi et al. 2025, section 4.
+    Source: Saeidi et al. 2025.
 
     >>> Captioned()
     Captioned()
@@ -60,7 +60,7 @@ class Perturbed(AbstractCaptions):
 
     **Arguments:** `perturbation`: `f`, called as `perturbation(prompts, key=key)`.
 
-    Source: Saeidi et al. 2025, section 4.
+    Source: Saeidi et al. 2025.
 
     >>> from perturbax import perturb
     >>> Perturbed(perturb.WordDrop(0.4)).perturbation.strength
@@ -85,7 +85,7 @@ class Hybrid(AbstractCaptions):
     **Arguments:** `perturbation`: `f`, called as `perturbation(captions, key=key)`; `captioner`: `captioner(images,
     prompts) -> captions`; `None` takes the captions of the pairs.
 
-    Source: Saeidi et al. 2025, section 4.
+    Source: Saeidi et al. 2025.
 
     >>> from perturbax import perturb
     >>> Hybrid(perturb.WordDrop(0.4)).captioner is None

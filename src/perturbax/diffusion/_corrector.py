@@ -1,8 +1,10 @@
 """Correctors of the data prediction, applied at every evaluation: any callable `(x_0, time) -> x_0` serves.
 
-The two here run on arrays of any framework that has `quantile` and `clip`.
+`DynamicThreshold` and `Clip` run on arrays of any framework that has `quantile` and `clip`. A corrector that has to
+know what it did at earlier evaluations is an `AbstractMemoryCorrector`.
 """
 
+import abc
 from typing import Any
 
 import equinox as eqx
@@ -11,6 +13,18 @@ import jax.numpy as jnp
 
 from ..core import check_number
 from ..interop import namespace_of
+
+
+class AbstractMemoryCorrector(eqx.Module):
+    """A corrector that carries a memory, a pytree of arrays, from one evaluation of a planned sampler to the next."""
+
+    @abc.abstractmethod
+    def begin(self, x: Any) -> Any:
+        """The memory before the first evaluation, of a run that starts from `x`."""
+
+    @abc.abstractmethod
+    def correct(self, data: Any, time: Any, memory: Any) -> tuple[Any, Any]:
+        """The corrected data prediction, and the memory for the next evaluation, of the same structure."""
 
 
 class DynamicThreshold(eqx.Module):

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from ..interop import concatenate
+from ._corrector import AbstractMemoryCorrector
 from ._prediction import AbstractPrediction, Data
 from ._process import namespace
 
@@ -141,20 +142,36 @@ class Denoiser(eqx.Module):
 
     model: Callable
     guidance: AbstractGuidance | None
-    corrector: Callable | None
+    corrector: Callable | AbstractMemoryCorrector | None
 
     def __call__(self, x: Any, row: Row, condition: Any) -> tuple[Any, Any, Any]:
         """The output that the stage asks for, the data prediction that it stands for, and the uncorrected noise."""
+        if isinstance(self.corrector, AbstractMemoryCorrector):
+            raise TypeError(
+                f"corrector {type(self.corrector).__name__} carries a memory from step to step, for which `sample` "
+                "needs a method with fixed steps"
+            )
+        return self.evaluate(x, row, condition, None)[:3]
+
+    def begin(self, x: Any) -> Any:
+        """The memory of the corrector before the first evaluation; `None` when it has none."""
+        return self.corrector.begin(x) if isinstance(self.corrector, AbstractMemoryCorrector) else None
+
+    def evaluate(self, x: Any, row: Row, condition: Any, memory: Any) -> tuple[Any, Any, Any, Any]:
+        """As when called, and the memory of the corrector for the next evaluation."""
         raw = self._raw(x, row.model_time, condition)
         noise = _combine(row.to_noise, x, raw)
         if self.corrector is None and not isinstance(self.guidance, ClassifierGuidance):
-            return _combine(row.direct, x, raw), _combine(row.to_data, x, raw), noise
+            return _combine(row.direct, x, raw), _combine(row.to_data, x, raw), noise, memory
         data = _combine(row.to_data, x, raw)
         if self.guidance is not None:
             data = self.guidance.data(x, data, row)
-        if self.corrector is not None:
+        if isinstance(self.corrector, AbstractMemoryCorrector):
+            corrected, memory = self.corrector.correct(data, row.time, memory)
+            data = checked_output("corrector", corrected, data)
+        elif self.corrector is not None:
             data = checked_output("corrector", self.corrector(data, row.time), data)
-        return _combine(row.from_data, x, data), data, noise
+        return _combine(row.from_data, x, data), data, noise, memory
 
     def _raw(self, x: Any, model_time: Any, condition: Any) -> Any:
         if self.guidance is None:

@@ -188,3 +188,27 @@ DDS = Paper(
     arxiv="2303.05754",
     venue="ICLR",
 )
+
+USF = Paper(
+    title="A Unified Sampling Framework for Solver Searching of Diffusion Probabilistic Models",
+    authors=("Enshu Liu", "Xuefei Ning", "Huazhong Yang", "Yu Wang"),
+    year=2024,
+    arxiv="2312.07243",
+    venue="ICLR",
+)
+
+UNIPC = Paper(
+    title="UniPC: A Unified Predictor-Corrector Framework for Fast Sampling of Diffusion Models",
+    authors=("Wenliang Zhao", "Lujia Bai", "Yongming Rao", "Jie Zhou", "Jiwen Lu"),
+    year=2023,
+    arxiv="2302.04867",
+    venue="NeurIPS",
+)
+
+AMED = Paper(
+    title="Fast ODE-based Sampling for Diffusion Models in Around 5 Steps",
+    authors=("Zhenyu Zhou", "Defang Chen", "Can Wang", "Chun Chen"),
+    year=2024,
+    arxiv="2312.00094",
+    venue="CVPR",
+)

@@ -174,12 +174,14 @@ def build_plan(tracer: Tracer, results: Sequence[Combination], process: Abstract
 
 class Execution(eqx.Module):
     """What an executor hands back: the result (a tuple when there are several), the first stage with a non-finite
-    output (`N` when only the result is not finite, `N + 1` when everything is), the path."""
+    output (`N` when only the result is not finite, `N + 1` when everything is), the path, and the last memory of a
+    corrector that has one."""
 
     x: Any
     first_nonfinite: Any
     states: Any = None
     previews: Any = None
+    memory: Any = None
 
 
 @eqx.filter_jit
@@ -224,10 +226,11 @@ def run_scanned(
 
         return jax.lax.cond(index >= 0, quiet, never) if keys is None else jax.lax.cond(draw != 0, noisy, quiet)
 
-    def stage(registers: tuple[Array, ...], columns: Any):
+    def stage(carry: tuple[tuple[Array, ...], Any], columns: Any):
+        registers, memory = carry
         index, row, mix, draw, kept_mix, state_slot, output_slot, noise_slot, kept_slot = columns
         state, *kept = form(index, mix, draw, kept_mix, registers)
-        output, preview, noise = denoiser(state, row, condition)
+        output, preview, noise, memory = denoiser.evaluate(state, row, condition, memory)
         writes = [(state_slot, state), (output_slot, output)]
         writes += [(noise_slot[i], noise) for i in range(noise_slot.shape[0])]
         writes += [(kept_slot[i], value) for i, value in enumerate(kept)]
@@ -235,7 +238,7 @@ def run_scanned(
             registers = tuple(jnp.where(slot == r, value, register) for r, register in enumerate(registers))
         if callback is not None:
             jax.debug.callback(callback, index, row.time, state, preview, ordered=True)
-        return registers, (jnp.all(jnp.isfinite(output)), (state, preview) if trajectory else None)
+        return (registers, memory), (jnp.all(jnp.isfinite(output)), (state, preview) if trajectory else None)
 
     stages = plan.times.shape[0]
     mix, draw = jnp.asarray(plan.mix, dtype), jnp.asarray(plan.draw, dtype)
@@ -245,12 +248,13 @@ def run_scanned(
     # One array per register, written by selection: writing into one stacked array at a traced index makes XLA copy the
     # whole stack at every stage.
     registers = (*starts, *(jnp.zeros(shape, dtype) for _ in range(width - len(starts))))
-    registers, (finite, path) = jax.lax.scan(stage, registers, columns)
+    carry = (registers, denoiser.begin(starts[0]))
+    (registers, memory), (finite, path) = jax.lax.scan(stage, carry, columns)
     ends = [form(k, mix[k], draw[k], mix[:0], registers)[0] for k in range(stages, mix.shape[0])]
     finite = jnp.append(finite, jnp.all(jnp.isfinite(jnp.stack(ends))))
     first_nonfinite = jnp.where(jnp.all(finite), stages + 1, jnp.argmin(finite))
     states, previews = (None, None) if path is None else path
-    return Execution(ends[0] if len(ends) == 1 else tuple(ends), first_nonfinite, states, previews)
+    return Execution(ends[0] if len(ends) == 1 else tuple(ends), first_nonfinite, states, previews, memory)
 
 
 class Stepper:
@@ -330,10 +334,11 @@ def run_eager(
     stepper = Stepper(plan, rows)
     path: list[tuple[Any, Any]] = []
     state = stepper.begin(x, draw)
+    memory = denoiser.begin(state)
     for k in range(plan.evaluations):
-        output, preview, noise = denoiser(state, stepper.row, condition)
+        output, preview, noise, memory = denoiser.evaluate(state, stepper.row, condition, memory)
         if not all_finite(output):
-            return Execution(output, k)
+            return Execution(output, k, memory=memory)
         if callback is not None:
             callback(k, float(plan.times[k]), state, preview)
         if trajectory:
@@ -341,4 +346,4 @@ def run_eager(
         state = stepper.advance(state, output, noise, draw)
     states, previews = zip(*path, strict=True) if path else (None, None)
     ends = state if isinstance(state, tuple) else (state,)
-    return Execution(state, plan.evaluations + all(map(all_finite, ends)), states, previews)
+    return Execution(state, plan.evaluations + all(map(all_finite, ends)), states, previews, memory)

@@ -7,7 +7,7 @@ deviation that may be 0; the prior of `x` is a diffusion model.
 import abc
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -16,9 +16,20 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
-from ..core import Method, check_array, check_instance, check_integer, check_key, check_number, raise_if_failed
-from ..linalg import conjugate_gradients
-from ._door import check_callable
+from ..core import (
+    Method,
+    Result,
+    check_array,
+    check_instance,
+    check_integer,
+    check_key,
+    check_number,
+    raise_if_failed,
+)
+from ..interop import namespace_of
+from ..linalg import ConjugateGradients, conjugate_gradients
+from ._denoise import ClassifierFree
+from ._door import check_callable, place
 from ._sample import Sampling
 
 # A dot test in float32: rounding gives 1e-6, a wrong adjoint 1.
@@ -32,8 +43,9 @@ class InverseProblem(eqx.Module):
 
     - `prior`: a `Sampling` problem, the diffusion model of the images; without a corrector, whose place the
       measurements take.
-    - `operator`: `A`, a linear JAX function of one image of shape `prior.shape`, such as `systems.MRI(...)`; an object
-      with a method `adjoint` is asked for it, otherwise the adjoint is had by transposition.
+    - `operator`: `A`, a linear JAX function of one real image of shape `prior.shape`, such as `systems.MRI(...)` or the
+      method `mv` of a Lineax operator; an object with a method `adjoint` is asked for it, otherwise the adjoint is had
+      by transposition. Complex images are real ones of two channels: `systems.TwoChannel(...)`.
     - `y`: measurements, shape `(batch, ...)` with that of a measurement behind the batch, real or complex.
     - `noise_std`: standard deviation of the noise in `y` (of the real and of the imaginary part each), 0 for none.
 
@@ -86,13 +98,26 @@ class InverseProblem(eqx.Module):
         """`A* A x` of one image."""
         return self._adjoint(self.operator(x))
 
-    def pseudo_inverse(self, y: Array, max_steps: int = 100) -> Float[Array, "batch ..."]:
-        """`A^+ y` of a batch, by conjugate gradients from 0."""
+    def pseudo_inverse(self, y: Array, max_steps: int = 100, weight: Any = 0.0) -> ConjugateGradients:
+        """`argmin |y - A x|^2 + weight |x|^2` of a batch by conjugate gradients from 0; for weight 0 it is `A^+ y`."""
+        return _least_squares(without_recompiling(self), y, max_steps, jnp.asarray(weight, jnp.float32))
 
-        def solve(b: Array) -> Array:
-            return conjugate_gradients(self.normal, b, max_steps=max_steps, rtol=1e-5).x
+    def repeat(self, count: int) -> "InverseProblem":
+        """The problem with all of its measurements, and the conditions that belong to them, `count` times in a row."""
+        batch = self.batch
 
-        return jax.vmap(solve)(self.adjoint(y))
+        def tile(leaf: Any) -> Any:
+            if np.ndim(leaf) == 0 or leaf.shape[0] != batch or batch == 1:
+                return leaf
+            return (jnp if isinstance(leaf, jax.Array) else namespace_of(leaf)).concatenate([leaf] * count)  # type: ignore[attr-defined]
+
+        prior = self.prior
+        if prior.condition is not None:
+            prior = eqx.tree_at(lambda p: p.condition, prior, jax.tree.map(tile, prior.condition))
+        if isinstance(prior.guidance, ClassifierFree):
+            others = jax.tree.map(tile, prior.guidance.unconditional)
+            prior = eqx.tree_at(lambda p: p.guidance, prior, ClassifierFree(prior.guidance.scale, others))
+        return eqx.tree_at(lambda p: (p.prior, p.y), self, (prior, jnp.concatenate([self.y] * count)))
 
     def residual(self, x: Array) -> Float[Array, " batch"]:
         """`|y - A x|` of each image, over the norm of `y`."""
@@ -117,6 +142,11 @@ class InverseProblem(eqx.Module):
         )
         y = jnp.asarray(y, measured.dtype)
         back = self._adjoint(y)
+        if jnp.issubdtype(back.dtype, jnp.complexfloating):
+            raise TypeError(
+                "operator must take real images, and its adjoint gives complex ones: the prior's images are real, so "
+                "give it two channels and wrap the operator into systems.TwoChannel"
+            )
         if back.shape != x.shape:
             raise ValueError(f"operator.adjoint must return the shape of an image, {x.shape}, got {back.shape}")
         image = self.operator(x)
@@ -128,19 +158,35 @@ class InverseProblem(eqx.Module):
             )
 
 
+def without_recompiling(problem: InverseProblem) -> InverseProblem:
+    """The problem with its level of noise as an array, so that another level is no other program."""
+    return eqx.tree_at(lambda p: p.noise_std, problem, jnp.asarray(problem.noise_std, jnp.float32))
+
+
+@eqx.filter_jit
+def _least_squares(problem: InverseProblem, y: Array, max_steps: int, weight: Array) -> ConjugateGradients:
+    def solve(b: Array) -> ConjugateGradients:
+        return conjugate_gradients(lambda x: problem.normal(x) + weight * x, b, max_steps=max_steps, rtol=1e-5)
+
+    return jax.vmap(solve)(problem.adjoint(y))
+
+
 class Restoration(eqx.Module):
     """What `restore` returns.
 
-    - `x`: shape `(batch, *shape)`, or `(samples, batch, *shape)` when several were asked for.
+    - `x`: shape `(batch, *shape)`, or `(num_samples, batch, *shape)` when several were asked for.
     - `residual`: `|y - A x| / |y|` of each; `result`: how it went.
-    - `stats`: `"evaluations"` of the network and `"network_gradients"` (evaluations that were differentiated), for all
-      samples together.
+    - `stats`: `"evaluations"` of the network and `"network_gradients"` (evaluations that were differentiated), in calls
+      on one image for each measurement, so that several samples cost their sum; `"operator_applications"` of `A* A` for
+      each image, where the method makes any.
+    - `residuals`: with `trajectory=True` the residual of the data prediction at every evaluation, with a leading axis.
     """
 
     x: Any
     residual: Float[Array, "*batch"]
     result: Any
     stats: dict[str, Any]
+    residuals: Float[Array, "evaluations *batch"] | None = None
 
     @property
     def mean(self) -> Any:
@@ -148,20 +194,30 @@ class Restoration(eqx.Module):
         return self.x if self.x.ndim == self.residual.ndim else self.x.mean(0)
 
 
+class Run(NamedTuple):
+    """What a method is given besides the problem: the key, a start or `None`, what to keep, where to compute."""
+
+    key: Any
+    x_T: Any = None
+    trajectory: bool = False
+    sharding: Any = None
+
+
 class Restored(eqx.Module):
-    """What a method hands to the verb."""
+    """What a method hands to the verb; `previews` are the data predictions along the way, where there are any."""
 
     x: Any
     result: Any
     stats: dict[str, Any]
+    previews: Any = None
 
 
 class AbstractRestoration(Method):
     """A method of `diffusion.restore`."""
 
     @abc.abstractmethod
-    def solve(self, problem: InverseProblem, key: Any, x_T: Any) -> Restored:
-        """One image for each measurement. `x_T` starts the sampler where it is given, and chooses its framework."""
+    def solve(self, problem: InverseProblem, run: Run) -> Restored:
+        """One image for each measurement. A start of the run chooses the framework of the sampler."""
 
 
 def restore(
@@ -169,18 +225,25 @@ def restore(
     method: AbstractRestoration,
     *,
     key: Any,
-    samples: int | None = None,
+    num_samples: int | None = None,
     x_T: Any = None,
+    trajectory: bool = False,
+    sharding: jax.sharding.Sharding | None = None,
+    throw: bool = True,
 ) -> Restoration:
     """Restore images from linear measurements.
 
     **Arguments:**
 
     - `problem`: prior, operator and measurements; `method`: such as `DDS()`; `key`: JAX PRNG key.
-    - `samples`: several restorations of each measurement, along a leading axis; their mean is nearer to the posterior
-      mean. One, without that axis, when `None`.
-    - `x_T`: where to start, shape `(batch, *shape)`; for a network of another framework its arrays, as for `sample`.
-      Methods that differentiate the network need JAX.
+    - `num_samples`: several restorations of each measurement in one batch, along a leading axis; their mean is nearer
+      to the posterior mean. One, without that axis, when `None`.
+    - `x_T`: where to start, shape `(batch, *shape)`, or `(num_samples * batch, *shape)`; for a network of another
+      framework its arrays, as for `sample`. Methods that differentiate the network need JAX.
+    - `trajectory`: also tell how well the data prediction of every evaluation meets the measurements.
+    - `sharding`: where to put measurements and starts in JAX, such as over devices along the batch, or along the slices
+      of volumes.
+    - `throw`: raise when the network gives a non-finite output; else look at `result`.
 
     **Returns:** a `Restoration`.
 
@@ -198,22 +261,52 @@ def restore(
     check_instance("problem", problem, InverseProblem, "a diffusion.InverseProblem")
     check_instance("method", method, AbstractRestoration, "a method such as DDS()")
     check_key("key", key)
-    if x_T is not None and len(x_T) != problem.batch:
-        raise ValueError(f"x_T must have one start for each of the {problem.batch} measurements, got {len(x_T)}")
-    count = 1 if samples is None else check_integer("samples", samples, minimum=1)
-    keys = [key] if samples is None else [jax.random.fold_in(key, i) for i in range(count)]
-    runs = [method.solve(problem, key, x_T) for key in keys]
-    for run in runs:
-        raise_if_failed(run.result, type(method).__name__)
-    x = runs[0].x if samples is None else np.stack([np.asarray(run.x) for run in runs])
-    stats = {name: count * spent for name, spent in runs[0].stats.items()}
-    flat = jnp.asarray(np.asarray(x), jnp.float32).reshape(-1, problem.batch, *problem.prior.shape)
-    residual = jnp.stack([problem.residual(one) for one in flat])
-    residual = residual[0] if samples is None else residual
-    if problem.noise_std == 0.0 and not isinstance(residual, Tracer) and float(residual.max()) > 0.1:
+    every = problem
+    if num_samples is not None:
+        every = problem.repeat(check_integer("num_samples", num_samples, minimum=1))
+    if x_T is not None and (not hasattr(x_T, "shape") or x_T.shape[:1] != (every.batch,)):
+        raise ValueError(
+            f"x_T must have one start for each of the {every.batch} restorations, got {getattr(x_T, 'shape', x_T)}"
+        )
+    if sharding is not None:
+        every = eqx.tree_at(lambda p: p.y, every, place(every.y, sharding))
+    done = method.solve(every, Run(key, x_T, trajectory, sharding))
+    if throw:
+        raise_if_failed(done.result, type(method).__name__)
+    if trajectory and done.previews is None:
+        raise ValueError(f"trajectory has no meaning for {type(method).__name__}, which evaluates no network")
+    each = (every.batch,) if num_samples is None else (num_samples, problem.batch)
+    residual = _residuals(every, done.x).reshape(each)
+    residuals = None
+    if trajectory:
+        residuals = jnp.stack([_residuals(every, preview).reshape(each) for preview in done.previews])
+    _warn_of_noise(problem, residual)
+    count = every.batch // problem.batch
+    counted = {name: n.reshape(each) if np.ndim(n) else count * n for name, n in done.stats.items()}
+    x = done.x.reshape(*each, *problem.prior.shape)
+    return Restoration(x, residual, done.result, counted, residuals)
+
+
+def _residuals(problem: InverseProblem, x: Any) -> Float[Array, " batch"]:
+    return problem.residual(x if isinstance(x, jax.Array) else jnp.asarray(np.asarray(x), jnp.float32))
+
+
+# Measurements that a good restoration leaves unmet by more than this share of their norm are not free of noise.
+_UNMET = 0.1
+
+
+def _warn_of_noise(problem: InverseProblem, residual: Any) -> None:
+    if problem.noise_std == 0.0 and not isinstance(residual, Tracer) and float(residual.max()) > _UNMET:
         warnings.warn(
             f"the measurements are met to {float(residual.max()):.2g} of their norm only: if they are noisy, say so by "
             "noise_std",
-            stacklevel=2,
+            stacklevel=3,
         )
-    return Restoration(x, residual, runs[0].result, stats)
+
+
+def no_network(x: Array, applications: Any = None) -> Restored:
+    """What a method without a network hands back."""
+    stats = {"evaluations": 0, "network_gradients": 0}
+    if applications is not None:
+        stats["operator_applications"] = applications
+    return Restored(x, Result.successful, stats)

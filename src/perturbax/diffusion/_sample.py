@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from ..core import Result, check_instance, check_integer, check_key, check_number, raise_if_failed
 from ..interop import like
+from ._corrector import AbstractMemoryCorrector
 from ._denoise import AbstractGuidance, ClassifierFree, ClassifierGuidance, Denoiser, as_values
 from ._door import check_callable, check_drawable, place, settle_shape, settle_start, spread_condition
 from ._method import AbstractPlanned, AbstractPrepared, AbstractSampler, AbstractUnplanned
@@ -33,7 +34,8 @@ class Sampling(eqx.Module):
     - `prediction`: what the model predicts.
     - `condition`: given to the model at every call, a pytree whose leaves have a leading axis of 1 or of the batch.
     - `guidance`: `ClassifierFree(...)`, `ClassifierGuidance(...)` or `None`.
-    - `corrector`: callable `(x_0, time) -> x_0` applied to every data prediction, such as `DynamicThreshold()`.
+    - `corrector`: callable `(x_0, time) -> x_0` applied to every data prediction, such as `DynamicThreshold()`, or an
+      `AbstractMemoryCorrector`.
     - `start`: the time to start from; `t_max` by default. With `x_T` at that time this is image-to-image sampling, and
       where the state holds more data than noise `x_T` must be given.
 
@@ -51,7 +53,7 @@ class Sampling(eqx.Module):
     prediction: AbstractPrediction = Epsilon()
     condition: Any = None
     guidance: AbstractGuidance | None = None
-    corrector: Callable | None = None
+    corrector: Callable | AbstractMemoryCorrector | None = None
     start: float | None = None
 
     def __check_init__(self):
@@ -68,7 +70,7 @@ class Sampling(eqx.Module):
                 self._check_unconditional(self.guidance)
             if isinstance(self.guidance, ClassifierGuidance):
                 check_callable("guidance.log_prob", self.guidance.log_prob, "log_prob(x, time)")
-        if self.corrector is not None:
+        if self.corrector is not None and not isinstance(self.corrector, AbstractMemoryCorrector):
             check_callable("corrector", self.corrector, "corrector(x_0, time)")
         if self.start is not None:
             check_number("start", self.start, minimum=self.process.t_min, maximum=self.process.t_max)
@@ -87,7 +89,8 @@ class Samples(eqx.Module):
 
     `x` has shape `(batch, *shape)`; `stats["evaluations"]` counts network calls (a guided call on a doubled batch is
     one); `result` says how it went. With `trajectory=True`, `times` has the time, `states` the input and `previews` the
-    data prediction of every evaluation. For foreign arrays these are of the framework of `x_T`.
+    data prediction of every evaluation. For foreign arrays these are of the framework of `x_T`. `memory` is what a
+    corrector that carries one ended with.
     """
 
     x: Any
@@ -96,6 +99,7 @@ class Samples(eqx.Module):
     times: Float[np.ndarray, " evaluations"] | None = None
     states: Any = None
     previews: Any = None
+    memory: Any = None
 
 
 def plan(method: AbstractPlanned, process: AbstractProcess, start: float | None = None) -> Plan:
@@ -265,10 +269,8 @@ def run_plan(
     """Run a plan from one state or a tuple of them: the samples, and where the model became non-finite in words."""
     like_x = x_T[0] if isinstance(x_T, tuple) else x_T
     foreign = not isinstance(like_x, jax.Array)
-    through_data = problem.corrector is not None or isinstance(problem.guidance, ClassifierGuidance)
-    tilt = ("tilt",) if isinstance(problem.guidance, ClassifierGuidance) else ()
-    rows = compiled.rows(problem.prediction, ("to_data", "from_data", *tilt) if through_data else ("direct",))
-    denoiser, condition = _settle(problem, like_x, foreign)
+    rows = compiled.rows(problem.prediction, conversions_of(problem))
+    denoiser, condition = settle_denoiser(problem, like_x, foreign)
     # A NumPy scalar, because a Python integer would be a part of the compiled program.
     keys = path_keys(key, np.uint32(offset), like_x.shape[0]) if compiled.stochastic else None
     if foreign:
@@ -286,6 +288,7 @@ def run_plan(
         times=compiled.times if trajectory else None,
         states=execution.states,
         previews=execution.previews,
+        memory=execution.memory,
     )
     return samples, _where(execution.first_nonfinite, compiled)
 
@@ -294,13 +297,21 @@ def _run_unplanned(problem: Sampling, method: AbstractSampler, x_T: Any, start: 
     assert isinstance(method, AbstractUnplanned)
     if not isinstance(x_T, jax.Array):
         raise TypeError(f"{type(method).__name__} needs a JAX model and x_T as a JAX array, got {type(x_T).__name__}")
-    denoiser, condition = _settle(problem, x_T, foreign=False)
+    denoiser, condition = settle_denoiser(problem, x_T, foreign=False)
     outcome = method.solve(denoiser, problem.prediction, problem.process, x_T, start, condition)
     where = "" if isinstance(outcome.time, Tracer) else f" at time {float(outcome.time):.6g}"
     return Samples(outcome.x, outcome.result, outcome.stats), where
 
 
-def _settle(problem: Sampling, x_T: Any, foreign: bool) -> tuple[Denoiser, Any]:
+def conversions_of(problem: Sampling) -> tuple[str, ...]:
+    """The columns of a `Row` that the problem's guidance and corrector read."""
+    tilted = isinstance(problem.guidance, ClassifierGuidance)
+    if problem.corrector is None and not tilted:
+        return ("direct",)
+    return ("to_data", "from_data", "tilt") if tilted else ("to_data", "from_data")
+
+
+def settle_denoiser(problem: Sampling, x_T: Any, foreign: bool) -> tuple[Denoiser, Any]:
     """The denoiser and the condition with everything that may change as array values of the batch's size."""
     guidance, condition = problem.guidance, problem.condition
     if isinstance(guidance, ClassifierGuidance) and foreign:

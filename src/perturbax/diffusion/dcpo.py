@@ -37,7 +37,7 @@ class DCPO(AbstractAlignmentMethod):
 
     **Raises:** `ValueError` or `TypeError` that names the argument.
 
-    Source: Saeidi et al. 2025, section 4.
+    Source: Saeidi et al. 2025.
 
     >>> from perturbax import diffusion, perturb
     >>> diffusion.DCPO(diffusion.Hybrid(perturb.WordDrop(0.6))).beta

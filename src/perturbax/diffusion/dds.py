@@ -1,22 +1,23 @@
 """DDS: decomposed diffusion sampling for inverse problems.
 
-Chung, Lee & Ye 2024 (arXiv 2303.05754), algorithms 1 and 2. At every step of the sampler,
+Chung, Lee & Ye 2024 (arXiv 2303.05754). At every step of the sampler,
 
     x_0  <- data prediction at x_t                                                              (Tweedie)
     x_0  <- a few conjugate gradients towards A x = y, started at x_0                           (consistency)
-    x_t' <- alpha_t' x_0 + sigma_t' (eta z + sqrt(1 - eta^2) e)                                 (renoising)
+    x_t' <- alpha_t' x_0 + sqrt(sigma_t'^2 - b^2) e + b z                                       (renoising)
 
-No gradient of the network is needed. Here every sample of a batch has its own conjugate gradients with its own stop,
-and inner products are Hermitian, both other than in the published code.
+No gradient of the network is needed. The whole is a plan with a corrector: any planned sampler can take the place of
+the paper's, and `Consistent` gives the corrector to `sample` itself. Here every sample of a batch has its own conjugate
+gradients with its own stop, and inner products are Hermitian, both other than in the published code.
 """
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from ..core import Paper, check_instance
 from . import _papers
 from ._consistency import AbstractConsistency, Noiseless, run_consistent
 from ._method import AbstractPlanned
-from ._restore import AbstractRestoration, InverseProblem, Restored
+from ._restore import AbstractRestoration, InverseProblem, Restored, Run
 
 
 class DDS(AbstractRestoration):
@@ -26,14 +27,14 @@ class DDS(AbstractRestoration):
 
     **Arguments:**
 
-    - `consistency`: `Noiseless()`, or `Proximal(gamma)` for noisy measurements.
+    - `consistency`: `Noiseless()`; `Proximal(gamma)` for noisy measurements; `SliceVariation()` for volumes.
     - `sampler`: any planned sampler; the paper's `Renoise(steps=50)` when `None`.
 
     **Returns:** a frozen method for `diffusion.restore`. Works with networks of any framework.
 
     **Raises:** `TypeError` for other objects.
 
-    Source: Chung, Lee & Ye 2024, algorithms 1 and 2.
+    Source: Chung, Lee & Ye 2024, arXiv 2303.05754.
 
     >>> from perturbax import diffusion
     >>> diffusion.DDS(diffusion.Proximal(gamma=5.0)).consistency.gamma
@@ -49,6 +50,6 @@ class DDS(AbstractRestoration):
         check_instance("consistency", self.consistency, AbstractConsistency, "Noiseless() or Proximal(...)")
         check_instance("sampler", self.sampler, AbstractPlanned | None, "a sampler such as Renoise(steps=50)")
 
-    def solve(self, problem: InverseProblem, key: Any, x_T: Any) -> Restored:
+    def solve(self, problem: InverseProblem, run: Run) -> Restored:
         """See `diffusion.restore`."""
-        return run_consistent(problem, self.consistency, self.sampler, key, x_T)
+        return run_consistent(problem, self.consistency, self.sampler, run)

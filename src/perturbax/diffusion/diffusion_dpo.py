@@ -31,7 +31,7 @@ class DiffusionDPO(AbstractAlignmentMethod):
 
     **Raises:** `ValueError` or `TypeError` that names the argument.
 
-    Source: Wallace et al. 2024, equation 14 and section 5.1.
+    Source: Wallace et al. 2024.
 
     >>> from perturbax import diffusion
     >>> diffusion.DiffusionDPO().beta

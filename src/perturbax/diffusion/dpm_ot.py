@@ -39,7 +39,7 @@ class DPMOT(AbstractPrepared):
     **Raises:** `TypeError` when `map` is not callable or `inner` has no fixed steps; when used, `ValueError` for a
     `start_time` outside of the process or a problem with a `start` of its own.
 
-    Source: Li et al. 2023, algorithm 2.
+    Source: Li et al. 2023.
 
     >>> import jax
     >>> from perturbax import diffusion

@@ -1,6 +1,6 @@
 """DPS: diffusion posterior sampling.
 
-Chung, Kim, Mccann, Klasky & Ye 2023 (arXiv 2209.14687), algorithm 1: after every ancestral step the state descends
+Chung, Kim, Mccann, Klasky & Ye 2023 (arXiv 2209.14687): after every ancestral step the state descends
 along the gradient of the misfit, through the network,
 
     x_t' <- x_t' - zeta grad_{x_t} |y - A x_0(x_t)|.
@@ -12,14 +12,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ..core import Paper, check_integer, check_number
-from ._gradient_guidance import run_guided
+from ..core import Paper, check_number
+from ._gradient_guidance import AbstractGuided
 from ._grid import AbstractGrid, TimeUniform
-from ._restore import AbstractRestoration, InverseProblem, Restored
+from ._restore import InverseProblem
 from ._trace import Node
 
 
-class DPS(AbstractRestoration):
+class DPS(AbstractGuided):
     """Gradient guidance by the misfit; each evaluation of the network is differentiated. Needs a JAX model.
 
     **Arguments:** `steps`: network evaluations; `zeta`: step size; `eta`: 1 for ancestral steps, 0 for DDIM's; `grid`:
@@ -29,7 +29,7 @@ class DPS(AbstractRestoration):
 
     **Raises:** `ValueError` when one is out of range; when used, `TypeError` for a foreign model.
 
-    Source: Chung et al. 2023, algorithm 1.
+    Source: Chung et al. 2023, arXiv 2209.14687.
 
     >>> from perturbax import diffusion
     >>> diffusion.DPS(steps=100, zeta=0.3).eta
@@ -52,21 +52,16 @@ class DPS(AbstractRestoration):
     )
 
     def __check_init__(self):
-        check_integer("steps", self.steps, minimum=1 + self.grid.denoises)
         check_number("zeta", self.zeta, minimum=0.0)
-        check_number("eta", self.eta, minimum=0.0, maximum=1.0)
 
-    def solve(self, problem: InverseProblem, key: Any, x_T: Any) -> Restored:
-        """See `diffusion.restore`."""
+    def guide(self, problem: InverseProblem, x: Array, denoise: Any, s: Node) -> tuple[Array, Array, Array]:
         axes = tuple(range(1, problem.y.ndim))
 
-        def guide(x: Array, denoise: Any, s: Node, t: Node) -> tuple[Array, Array]:
-            def misfit(x: Array) -> tuple[Array, Array]:
-                data = denoise(x)
-                square = jnp.sum(jnp.abs(problem.y - problem.forward(data)) ** 2, axes)
-                return jnp.sum(jnp.sqrt(square + jnp.finfo(jnp.float32).tiny)), data
+        def misfit(x: Array) -> tuple[Array, Array]:
+            data = denoise(x)
+            square = jnp.sum(jnp.abs(problem.y - problem.forward(data)) ** 2, axes)
+            # Where the misfit is 0 the norm has no gradient; this gives it 0.
+            return jnp.sum(jnp.sqrt(square + jnp.finfo(jnp.float32).tiny)), data
 
-            gradient, data = jax.grad(misfit, has_aux=True)(x)
-            return data, -self.zeta * gradient
-
-        return run_guided(problem, guide, self.steps, self.eta, self.grid, key, x_T)
+        gradient, data = jax.grad(misfit, has_aux=True)(x)
+        return data, -self.zeta * gradient, jnp.ones(x.shape[0], jnp.int32)

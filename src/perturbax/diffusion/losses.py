@@ -46,7 +46,7 @@ def dpo(winner: Any, loser: Any, reference_winner: Any, reference_loser: Any, *,
 
     **Returns:** a scalar of their framework.
 
-    Source: Wallace et al. 2024, equation 14.
+    Source: Wallace et al. 2024.
 
     >>> import numpy as np
     >>> zeros = np.zeros(3)
@@ -80,7 +80,7 @@ def mapo(winner: Any, loser: Any, *, beta: Any, scale: Any, timesteps: Any) -> A
 
     **Returns:** a scalar of their framework.
 
-    Source: Hong et al. 2024, section 4, and its code.
+    Source: Hong et al. 2024, and its code.
 
     >>> import numpy as np
     >>> float(mapo(np.ones(2), np.ones(2), beta=0.0, scale=0.5, timesteps=1000))

@@ -30,7 +30,7 @@ class MaPO(AbstractAlignmentMethod):
 
     **Raises:** `ValueError` or `TypeError` that names the argument.
 
-    Source: Hong et al. 2024, section 4; the defaults are those of its code.
+    Source: Hong et al. 2024; the defaults are those of its code.
 
     >>> from perturbax import diffusion
     >>> diffusion.MaPO().timesteps

@@ -1,6 +1,6 @@
 """PiGDM: pseudo-inverse guided diffusion models.
 
-Song, Vahdat, Mardani & Kautz 2023, equation 7: with the data given `x_t` taken as normal around the data prediction, of
+Song, Vahdat, Mardani & Kautz 2023: with the data given `x_t` taken as normal around the data prediction, of
 variance `r^2 = sigma^2 / (alpha^2 + sigma^2)`,
 
     grad_{x_t} log p(y | x_t) = (d x_0 / d x_t)' A* (r^2 A A* + noise_std^2)^{-1} (y - A x_0),
@@ -11,17 +11,18 @@ by which the score is shifted: the data prediction gains `sigma^2 / alpha` times
 from typing import Any, ClassVar
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array
 
-from ..core import Paper, check_integer, check_number
+from ..core import Paper, check_integer
 from ..linalg import conjugate_gradients
-from ._gradient_guidance import run_guided
+from ._gradient_guidance import AbstractGuided
 from ._grid import AbstractGrid, TimeUniform
-from ._restore import AbstractRestoration, InverseProblem, Restored
+from ._restore import InverseProblem
 from ._trace import Node
 
 
-class PiGDM(AbstractRestoration):
+class PiGDM(AbstractGuided):
     """Guidance by the score of the measurements under a normal law of the data. Needs a JAX model.
 
     **Arguments:** `steps`: network evaluations, each differentiated; `eta`: 1 for ancestral steps, 0 for DDIM's;
@@ -31,7 +32,7 @@ class PiGDM(AbstractRestoration):
 
     **Raises:** `ValueError` when one is out of range; when used, `TypeError` for a foreign model.
 
-    Source: Song et al. 2023, equation 7.
+    Source: Song et al. 2023.
 
     >>> from perturbax import diffusion
     >>> diffusion.PiGDM(steps=20).cg_steps
@@ -53,25 +54,19 @@ class PiGDM(AbstractRestoration):
     )
 
     def __check_init__(self):
-        check_integer("steps", self.steps, minimum=1 + self.grid.denoises)
         check_integer("cg_steps", self.cg_steps, minimum=1)
-        check_number("eta", self.eta, minimum=0.0, maximum=1.0)
 
-    def solve(self, problem: InverseProblem, key: Any, x_T: Any) -> Restored:
-        """See `diffusion.restore`."""
+    def guide(self, problem: InverseProblem, x: Array, denoise: Any, s: Node) -> tuple[Array, Array, Array]:
         # A* (r^2 A A* + n^2)^{-1} = (r^2 A* A + n^2)^{-1} A*; without noise a little keeps the system regular.
-        floor = max(problem.noise_std**2, 1e-6)
+        floor = jnp.maximum(problem.noise_std**2, 1e-6)
+        r2 = s.sigma**2 / (s.alpha**2 + s.sigma**2)
+        data, pull = jax.vjp(denoise, x)
 
-        def guide(x: Array, denoise: Any, s: Node, t: Node) -> tuple[Array, Array]:
-            r2 = s.sigma**2 / (s.alpha**2 + s.sigma**2)
-            data, pull = jax.vjp(denoise, x)
+        def solve(b: Array) -> Any:
+            return conjugate_gradients(
+                lambda v: r2 * problem.normal(v) + floor * v, b, max_steps=self.cg_steps, rtol=1e-5
+            )
 
-            def solve(b: Array) -> Array:
-                return conjugate_gradients(
-                    lambda v: r2 * problem.normal(v) + floor * v, b, max_steps=self.cg_steps, rtol=1e-5
-                ).x
-
-            (score,) = pull(jax.vmap(solve)(problem.adjoint(problem.y - problem.forward(data))))
-            return data + s.sigma**2 / s.alpha * score, 0.0 * x
-
-        return run_guided(problem, guide, self.steps, self.eta, self.grid, key, x_T)
+        found = jax.vmap(solve)(problem.adjoint(problem.y - problem.forward(data)))
+        (score,) = pull(found.x)
+        return data + s.sigma**2 / s.alpha * score, 0.0 * x, found.applications + 1

@@ -1,17 +1,17 @@
 """Projection onto the measurements at every step.
 
-Song, Shen, Xing & Ermon 2022 (score-MRI) and Wang, Yu & Zhang 2023 (DDNM, equation 8): the data prediction becomes the
+Song, Shen, Xing & Ermon 2022 (score-MRI) and Wang, Yu & Zhang 2023 (DDNM): the data prediction becomes the
 nearest image that meets the measurements,
 
     x_0 <- x_0 + A^+ (y - A x_0).
 """
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from ..core import Paper, check_instance
 from ._consistency import Projected, run_consistent
 from ._method import AbstractPlanned
-from ._restore import AbstractRestoration, InverseProblem, Restored
+from ._restore import AbstractRestoration, InverseProblem, Restored, Run
 
 
 class Projection(AbstractRestoration):
@@ -24,7 +24,7 @@ class Projection(AbstractRestoration):
 
     **Raises:** `TypeError` for other objects.
 
-    Source: Wang, Yu & Zhang 2023, equation 8.
+    Source: Wang, Yu & Zhang 2023, arXiv 2212.00490.
 
     >>> from perturbax import diffusion
     >>> diffusion.Projection(diffusion.Renoise(steps=20)).sampler.steps
@@ -48,6 +48,6 @@ class Projection(AbstractRestoration):
         check_instance("consistency", self.consistency, Projected, "Projected(...)")
         check_instance("sampler", self.sampler, AbstractPlanned | None, "a sampler such as Renoise(steps=50)")
 
-    def solve(self, problem: InverseProblem, key: Any, x_T: Any) -> Restored:
+    def solve(self, problem: InverseProblem, run: Run) -> Restored:
         """See `diffusion.restore`."""
-        return run_consistent(problem, self.consistency, self.sampler, key, x_T)
+        return run_consistent(problem, self.consistency, self.sampler, run)

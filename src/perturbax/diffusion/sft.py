@@ -25,7 +25,7 @@ class SFT(AbstractAlignmentMethod):
 
     **Raises:** `TypeError` that names the argument.
 
-    Source: Wallace et al. 2024, section 5.2; Ho et al. 2020, equation 14.
+    Source: Wallace et al. 2024 (the baseline); Ho et al. 2020 (the loss).
 
     >>> from perturbax import diffusion
     >>> diffusion.SFT(diffusion.Captioned()).captions

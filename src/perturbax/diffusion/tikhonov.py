@@ -3,15 +3,10 @@
 x = argmin |y - A x|^2 + weight |x|^2;   weight 0 is the pseudo-inverse, and where A A* is a projection zero-filling.
 """
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import jax
-import jax.numpy as jnp
-from jaxtyping import Array
-
-from ..core import Paper, Result, check_integer, check_number
-from ..linalg import conjugate_gradients
-from ._restore import AbstractRestoration, InverseProblem, Restored
+from ..core import Paper, check_integer, check_number
+from ._restore import AbstractRestoration, InverseProblem, Restored, Run, no_network
 
 
 class Tikhonov(AbstractRestoration):
@@ -46,13 +41,7 @@ class Tikhonov(AbstractRestoration):
         check_number("weight", self.weight, minimum=0.0)
         check_integer("max_steps", self.max_steps, minimum=1)
 
-    def solve(self, problem: InverseProblem, key: Any, x_T: Any) -> Restored:
+    def solve(self, problem: InverseProblem, run: Run) -> Restored:
         """See `diffusion.restore`."""
-
-        def solve(b: Array) -> Any:
-            return conjugate_gradients(
-                lambda x: problem.normal(x) + self.weight * x, b, max_steps=self.max_steps, rtol=1e-5
-            )
-
-        found = jax.vmap(solve)(problem.adjoint(problem.y))
-        return Restored(jnp.asarray(found.x), Result.successful, {"evaluations": 0, "network_gradients": 0})
+        found = problem.pseudo_inverse(problem.y, self.max_steps, self.weight)
+        return no_network(found.x, found.applications)

@@ -1,6 +1,87 @@
-"""Linear systems with operators that are known by what they do to a vector."""
+"""Linear systems, traces and spectra of operators that are known by what they do to a vector."""
 
 from ._conjugate_gradients import ConjugateGradients as ConjugateGradients
 from ._conjugate_gradients import conjugate_gradients as conjugate_gradients
+from ._fit import FittedSolver as FittedSolver
+from ._fit import RitzMixtures as RitzMixtures
+from ._fit import fit as fit
+from ._incomplete_cholesky import IncompleteCholesky as IncompleteCholesky
+from ._multigrid import AMG as AMG
+from ._operator import AbstractOperator as AbstractOperator
+from ._operator import Dense as Dense
+from ._operator import LineaxOperator as LineaxOperator
+from ._operator import MatrixFree as MatrixFree
+from ._poisson import Poisson as Poisson
+from ._preconditioner import SOR as SOR
+from ._preconditioner import SSOR as SSOR
+from ._preconditioner import AbstractPreconditioner as AbstractPreconditioner
+from ._preconditioner import Jacobi as Jacobi
+from ._preconditioner import Natural as Natural
+from ._preconditioner import RedBlack as RedBlack
+from ._problem import LinearSystem as LinearSystem
+from ._saved import load_network as load_network
+from ._saved import save_network as save_network
+from ._solve import AbstractLinearSolver as AbstractLinearSolver
+from ._solve import LinearSolution as LinearSolution
+from ._solve import solve as solve
+from ._sparse import Sparse as Sparse
+from ._spectrum import Spectrum as Spectrum
+from ._spectrum import spectrum_of as spectrum_of
+from ._trace import TraceEstimate as TraceEstimate
+from ._trace import trace as trace
+from .cg import CG as CG
+from .dcdm import DCDM as DCDM
+from .deflated_pcg import DeflatedPCG as DeflatedPCG
+from .flexible_cg import FlexibleCG as FlexibleCG
+from .hutch_pp import HutchPP as HutchPP
+from .hutchinson import Hutchinson as Hutchinson
+from .lanczos import Lanczos as Lanczos
+from .network_iteration import NetworkIteration as NetworkIteration
+from .pcg import PCG as PCG
+from .randomized_svd import RandomizedSVD as RandomizedSVD
+from .stationary import Stationary as Stationary
+from .stochastic_lanczos_quadrature import StochasticLanczosQuadrature as StochasticLanczosQuadrature
 
-__all__ = ["ConjugateGradients", "conjugate_gradients"]
+__all__ = [
+    "AMG",
+    "CG",
+    "DCDM",
+    "PCG",
+    "SOR",
+    "SSOR",
+    "AbstractLinearSolver",
+    "AbstractOperator",
+    "AbstractPreconditioner",
+    "ConjugateGradients",
+    "DeflatedPCG",
+    "Dense",
+    "FittedSolver",
+    "FlexibleCG",
+    "HutchPP",
+    "Hutchinson",
+    "IncompleteCholesky",
+    "Jacobi",
+    "Lanczos",
+    "LinearSolution",
+    "LinearSystem",
+    "LineaxOperator",
+    "MatrixFree",
+    "Natural",
+    "NetworkIteration",
+    "Poisson",
+    "RandomizedSVD",
+    "RedBlack",
+    "RitzMixtures",
+    "Sparse",
+    "Spectrum",
+    "Stationary",
+    "StochasticLanczosQuadrature",
+    "TraceEstimate",
+    "conjugate_gradients",
+    "fit",
+    "load_network",
+    "save_network",
+    "solve",
+    "spectrum_of",
+    "trace",
+]

@@ -21,18 +21,15 @@ from ..core import check_integer, check_number
 class ConjugateGradients(eqx.Module):
     """What `conjugate_gradients` returns.
 
-    - `x`: the solution, of the shape of `b`; `residual_norm`: `|b - H x|`, by recursion.
-    - `steps`: how many were made; `applications`: of the operator, one more than steps.
+    - `x`: the solution, like `b`; `residual_norm`: `|b - H x|`, by recursion.
+    - `steps`: how many were made; `applications`: of the operator, which are the steps, one for the residual of a start
+      that is given, and one for a direction without curvature.
     """
 
     x: Any
     residual_norm: Float[Array, "*batch"]
     steps: Int[Array, "*batch"]
-
-    @property
-    def applications(self) -> Int[Array, "*batch"]:
-        """Number of applications of the operator."""
-        return self.steps + 1
+    applications: Int[Array, "*batch"]
 
 
 def conjugate_gradients(
@@ -41,8 +38,8 @@ def conjugate_gradients(
     *,
     x0: Any = None,
     max_steps: int,
-    rtol: float | int = 0.0,
-    atol: float | int = 0.0,
+    rtol: float | int | Float[Array, ""] = 0.0,
+    atol: float | int | Float[Array, ""] = 0.0,
 ) -> ConjugateGradients:
     """Solve `H x = b` for a Hermitian positive semi-definite operator.
 
@@ -51,13 +48,15 @@ def conjugate_gradients(
 
     **Arguments:**
 
-    - `operator`: `H`, a linear function from an array to one of the same shape and dtype, real or complex.
+    - `operator`: `H`, a linear function from an array, real or complex, or a pytree of them, to one of the same
+      structure, shapes and dtypes.
     - `b`: the right side; `x0`: where to start, 0 when `None`.
     - `max_steps`: largest number of steps; `rtol`, `atol`: stop when `|r| <= max(rtol |b|, atol)`.
 
     **Returns:** `ConjugateGradients`.
 
-    **Raises:** `ValueError` or `TypeError` for numbers out of range, or an operator that changes shape or dtype.
+    **Raises:** `ValueError` or `TypeError` for numbers out of range, a start that is not like `b`, or an operator that
+    changes structure, shape or dtype.
 
     >>> H = jnp.array([[4.0, 1.0], [1.0, 3.0]])
     >>> solution = conjugate_gradients(lambda x: H @ x, jnp.array([1.0, 2.0]), max_steps=2)
@@ -66,17 +65,14 @@ def conjugate_gradients(
     """
     max_steps = check_integer("max_steps", max_steps, minimum=1)
     rtol, atol = check_number("rtol", rtol, minimum=0.0), check_number("atol", atol, minimum=0.0)
-    b = jnp.asarray(b)
-    x = jnp.zeros_like(b) if x0 is None else jnp.asarray(x0, b.dtype)
-    if x.shape != b.shape:
-        raise ValueError(f"x0 must have the shape of b, {b.shape}, got {x.shape}")
-    made = jax.eval_shape(operator, b)
-    if (made.shape, made.dtype) != (b.shape, b.dtype):
-        raise ValueError(
-            f"operator must keep shape and dtype, it made {made.dtype}{list(made.shape)} of {b.dtype}{list(b.shape)}"
-        )
+    b = jax.tree.map(jnp.asarray, b)
+    _check_operator(operator, b)
+    if x0 is None:
+        x, r, spent = jax.tree.map(jnp.zeros_like, b), b, 0
+    else:
+        x = _settle_start(x0, b)
+        r, spent = jax.tree.map(jnp.subtract, b, operator(x)), 1
     goal = jnp.maximum(rtol * jnp.sqrt(_square(b)), atol)
-    r = b - operator(x)
     square = _square(r)
 
     def unfinished(carry: Any) -> Any:
@@ -86,18 +82,55 @@ def conjugate_gradients(
     def step(carry: Any) -> Any:
         k, x, r, p, square, _ = carry
         image = operator(p)
-        curvature = jnp.sum(jnp.conj(p) * image).real
+        curvature = _inner(p, image)
         alive = curvature > 0.0
-        a = jnp.where(alive, square / jnp.where(alive, curvature, 1.0), 0.0).astype(square.dtype)
-        x, r = x + a * p, r - a * image
+        a = jnp.where(alive, square / jnp.where(alive, curvature, 1.0), 0.0)
+        x, r = _add(x, a, p), _add(r, -a, image)
         new = _square(r)
-        p = r + jnp.where(square > 0.0, new / jnp.where(square > 0.0, square, 1.0), 0.0) * p
+        p = _add(r, new / jnp.where(square > 0.0, square, 1.0), p)
         return k + alive.astype(k.dtype), x, r, p, new, alive
 
-    start = (jnp.zeros((), jnp.int32), x, r, r, square, square > 0.0)
-    steps, x, _, _, square, _ = jax.lax.while_loop(unfinished, step, start)
-    return ConjugateGradients(x, jnp.sqrt(square), steps)
+    start = (jnp.zeros((), jnp.int32), x, r, r, square, jnp.ones((), bool))
+    steps, x, _, _, square, alive = jax.lax.while_loop(unfinished, step, start)
+    return ConjugateGradients(x, jnp.sqrt(square), steps, steps + spent + (1 - alive.astype(steps.dtype)))
 
 
-def _square(r: Array) -> Array:
-    return jnp.sum(jnp.real(jnp.conj(r) * r))
+def _check_operator(operator: Callable[[Any], Any], b: Any) -> None:
+    made, wanted = jax.eval_shape(operator, b), jax.eval_shape(lambda b: b, b)
+    if jax.tree.structure(made) != jax.tree.structure(wanted):
+        raise ValueError(f"operator must keep the structure {jax.tree.structure(wanted)}, got that of {made}")
+    for one, other in zip(jax.tree.leaves(made), jax.tree.leaves(wanted), strict=True):
+        if (one.shape, one.dtype) != (other.shape, other.dtype):
+            raise ValueError(
+                f"operator must keep shape and dtype, it made {one.dtype}{list(one.shape)} of "
+                f"{other.dtype}{list(other.shape)}"
+            )
+
+
+def _settle_start(x0: Any, b: Any) -> Any:
+    if jax.tree.structure(x0) != jax.tree.structure(b):
+        raise ValueError(f"x0 must have the structure of b, {jax.tree.structure(b)}, got {jax.tree.structure(x0)}")
+
+    def settle(x: Any, b: Array) -> Array:
+        x = jnp.asarray(x)
+        if x.shape != b.shape:
+            raise ValueError(f"x0 must have the shape of b, {b.shape}, got {x.shape}")
+        if jnp.iscomplexobj(x) and not jnp.iscomplexobj(b):
+            raise TypeError(f"x0 is complex and b is real, of dtype {b.dtype}")
+        return x.astype(b.dtype)
+
+    return jax.tree.map(settle, x0, b)
+
+
+def _add(x: Any, a: Array, y: Any) -> Any:
+    """`x + a y` for a real number `a`."""
+    return jax.tree.map(lambda x, y: x + a.astype(jnp.finfo(x.dtype).dtype) * y, x, y)
+
+
+def _inner(u: Any, v: Any) -> Float[Array, ""]:
+    """The real part of the Hermitian inner product, which for `<p, H p>` is all of it."""
+    return jax.tree.reduce(jnp.add, jax.tree.map(lambda u, v: jnp.sum(jnp.real(jnp.conj(u) * v)), u, v))
+
+
+def _square(r: Any) -> Float[Array, ""]:
+    return _inner(r, r)

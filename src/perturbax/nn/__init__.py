@@ -2,7 +2,9 @@
 
 from ._edm import EDMPreconditioned as EDMPreconditioned
 from ._edm import edm_loss as edm_loss
+from ._layers import Linear as Linear
 from ._mlp import MLP as MLP
 from ._residual_mlp import ResidualMLP as ResidualMLP
+from ._residual_unet import ResidualUNet as ResidualUNet
 
-__all__ = ["MLP", "EDMPreconditioned", "ResidualMLP", "edm_loss"]
+__all__ = ["MLP", "EDMPreconditioned", "Linear", "ResidualMLP", "ResidualUNet", "edm_loss"]

@@ -84,7 +84,7 @@ class CausalGraph:
 
         **Raises:** `ValueError` for an unknown name, or when `given` contains one of the two.
 
-        Source: Pearl 2009, definition 1.2.3; Koller & Friedman 2009, algorithm 3.1.
+        Source: Pearl 2009; Koller & Friedman 2009 (reachability along active paths).
         """
         given_mask = self._mask(given)
         a, b = self._at(first), self._at(second)
@@ -174,6 +174,10 @@ class CausalGraph:
         return [self.names[i] for i in [k, *reversed(walk[walk.index(k) :])]]
 
 
+class TooManyClasses(ValueError):
+    """A graph has more equivalence classes than asked for."""
+
+
 class _Recovery(CausalGraph):
     """The recursion over maximal ancestral graphs; see `equivalence_classes`."""
 
@@ -187,7 +191,7 @@ class _Recovery(CausalGraph):
         if not near:
             self.count += 1
             if self.count > self.most:
-                raise ValueError(f"the graph has more than most = {self.most} classes; search greedily, or raise most")
+                raise TooManyClasses(f"the graph has more than most = {self.most} classes; raise most")
             yield 0
             return
         chosen = near
@@ -201,7 +205,7 @@ class _Recovery(CausalGraph):
     def _neighbours(self, free: int, selected: int) -> int:
         """The free vertices that are adjacent to the target once the latent ones are marginalised and the selected
         ones conditioned on: those that no set of free vertices separates from it. If any set does, the ancestors do
-        (Richardson & Spirtes 2002, theorem 4.2)."""
+        (Richardson & Spirtes 2002)."""
         near = 0
         for v in _bits(free):
             ends = 1 << v | 1 << self.target
@@ -223,7 +227,7 @@ def equivalence_classes(graph: CausalGraph, target: str, most: int = 4096) -> tu
 
     **Returns:** tuples of names in the graph's order, the smaller ones first.
 
-    **Raises:** `ValueError` when there are more than `most` classes, or `target` is no vertex.
+    **Raises:** `ValueError` (a `TooManyClasses`) when there are more than `most` classes, or `target` is no vertex.
 
     Source: Liu et al. 2023, algorithm 2 (recovery of the classes on maximal ancestral graphs).
 

@@ -32,7 +32,7 @@ def energy_distance(x: Any, y: Any) -> float:
 
     **Raises:** `ValueError` when shapes disagree, a sample is empty or a value is not finite.
 
-    Source: Szekely & Rizzo 2013, equation 6.1.
+    Source: Szekely & Rizzo 2013.
 
     >>> energy_distance([[0.0]], [[1.0]])
     2.0
@@ -67,7 +67,7 @@ def maximum_mean_discrepancy(x: Any, y: Any, bandwidth: float | None = None) -> 
     **Raises:** `ValueError` when shapes disagree, a sample has one point, a value is not finite, or `bandwidth` is not
     positive (the median is 0 when most points coincide).
 
-    Source: Gretton et al. 2012, equation 3; Arvesen 1969 (the jackknife of a two-sample U-statistic).
+    Source: Gretton et al. 2012; Arvesen 1969 (the jackknife of a two-sample U-statistic).
 
     >>> value, std = maximum_mean_discrepancy([[0.0], [0.0]], [[9.0], [9.0]], bandwidth=1.0)
     >>> round(value, 6), std

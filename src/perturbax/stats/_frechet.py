@@ -24,7 +24,7 @@ def frechet_distance(x: Any, y: Any) -> float:
 
     **Raises:** `ValueError` when shapes disagree, a sample has one point or a value is not finite.
 
-    Source: Dowson & Landau 1982, equation 4; Heusel et al. 2017.
+    Source: Dowson & Landau 1982; Heusel et al. 2017.
 
     >>> frechet_distance([[0.0], [2.0]], [[3.0], [5.0]])
     9.0

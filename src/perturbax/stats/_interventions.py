@@ -12,10 +12,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from ..core import fit
+from ..core import adam, fit
 from ..nn import MLP
 from ._causal_graph import CausalGraph
 
@@ -48,6 +47,7 @@ class Mechanisms(eqx.Module):
             rows = rows.at[:, vertex].set(column)
         return rows
 
+    @eqx.filter_jit
     def intervened(self, key: PRNGKeyArray) -> Table:
         """Rows of the law `P(. | do(X_M))` with every mutable vertex drawn from its pooled values on its own."""
         keys = jax.random.split(key, self.rows.shape[1])
@@ -80,34 +80,19 @@ def fit_mechanisms(
     order = tuple(names.index(name) for name in graph.order if name in moved)
     table = jnp.asarray(rows, jnp.float32)
     at = jnp.array(order)
-
-    class Regression(eqx.Module):
-        network: MLP
-        reads: Bool[Array, "*batch vertices"]
-        predicts: Bool[Array, "*batch vertices"]
-
-        def residual(self, batch: Table) -> Array:
-            return (batch * self.predicts).sum(1) - self.network(batch * self.reads)[:, 0]
-
-    def loss(model: Regression, batch: Table, key: PRNGKeyArray) -> Array:
-        return jnp.mean(model.residual(batch) ** 2)
-
     begin_key, run_key = jax.random.split(key)
-    networks = eqx.filter_vmap(lambda k: MLP(len(names), (width,), 1, key=k))(jax.random.split(begin_key, len(order)))
-    model = Regression(networks, parents[at], jnp.eye(len(names), dtype=bool)[at])
-    schedule = optax.cosine_decay_schedule(learning_rate, steps)
+    networks = _networks(begin_key, len(names), width, (len(order),))
     fitted = fit(
-        loss,
-        model,
+        _mean_squared_residual,
+        _Regression(networks, parents[at], jnp.eye(len(names), dtype=bool)[at]),
         table,
         steps=steps,
         batch_size=min(256, table.shape[0]),
-        optimizer=optax.adam(schedule),
+        optimizer=adam(learning_rate, steps),
         key=jax.random.split(run_key, len(order)),
         progress=False,
     ).model
-    left = eqx.filter_vmap(lambda one: one.residual(table))(fitted)
-    residuals = jnp.zeros_like(table).at[:, at].set(left.T)
+    residuals = jnp.zeros_like(table).at[:, at].set(_residuals(fitted, table))
     low, high = jnp.asarray(ranges, jnp.float32).reshape(-1, 2).T
     return Mechanisms(
         fitted.network,
@@ -121,12 +106,40 @@ def fit_mechanisms(
     )
 
 
+class _Regression(eqx.Module):
+    """Of one vertex on its parents, both picked from rows of all vertices."""
+
+    network: MLP
+    reads: Bool[Array, "*batch vertices"]
+    predicts: Bool[Array, "*batch vertices"]
+
+    def residual(self, rows: Table) -> Float[Array, " rows"]:
+        return (rows * self.predicts).sum(1) - self.network(rows * self.reads)[:, 0]
+
+
+def _mean_squared_residual(model: _Regression, batch: Table, key: PRNGKeyArray) -> Float[Array, ""]:
+    return jnp.mean(model.residual(batch) ** 2)
+
+
+@eqx.filter_jit
+def _residuals(fitted: _Regression, rows: Table) -> Float[Array, "rows regressions"]:
+    return eqx.filter_vmap(lambda one: one.residual(rows), out_axes=1)(fitted)
+
+
+@eqx.filter_jit
+def _networks(key: PRNGKeyArray, inputs: int, width: int, counts: tuple[int, ...]) -> MLP:
+    """Networks with one output, stacked along axes of the lengths `counts`."""
+    if not counts:
+        return MLP(inputs, (width,), 1, key=key)
+    return eqx.filter_vmap(lambda k: _networks(k, inputs, width, counts[1:]))(jax.random.split(key, counts[0]))
+
+
 class RandomFeatureRidge(eqx.Module):
     """Ridge regressions on random Fourier features and the columns themselves, one for each set of columns it may read.
 
         f(z) = w_0 + w_1 . z + w_2 . sqrt(2 / D) cos(z . omega / l + b),   omega ~ N(0, I), l^2 = columns read
 
-    Source: Rahimi & Recht 2007, algorithm 1.
+    Source: Rahimi & Recht 2007.
     """
 
     reads: Float[Array, "*sets vertices"]
@@ -215,33 +228,45 @@ def worst_environments(
     total = mechanisms.rows.shape[0]
     index = jax.random.permutation(pick_key, total)[: min(rows, total)]
     cases = jnp.repeat(jnp.arange(sets, dtype=jnp.int32), restarts)
-
-    def make(key: PRNGKeyArray) -> MLP:
-        keys = jax.random.split(key, len(mechanisms.mutable))
-        return eqx.filter_vmap(lambda k: MLP(mechanisms.rows.shape[1], (width,), 1, key=k))(keys)
-
-    def errors(adversary: Adversary, rows: Table, residuals: Table) -> Array:
-        carried = mechanisms.carry(rows, residuals, lambda k, rows: adversary.column(mechanisms, k, rows))
-        predictor = predictors.one(adversary.case)
-        return jnp.mean((carried[:, target] - predictor(carried)) ** 2)
-
-    def loss(adversary: Adversary, batch: tuple[Table, Table], key: PRNGKeyArray) -> Array:
-        squares = sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(eqx.filter(adversary, eqx.is_inexact_array)))
-        return penalty * squares - errors(adversary, *batch)
-
-    adversaries = Adversary(eqx.filter_vmap(make)(jax.random.split(begin_key, cases.size)), cases)
+    functions = _networks(begin_key, mechanisms.rows.shape[1], width, (cases.size, len(mechanisms.mutable)))
+    ascent = _Ascent(mechanisms, predictors, jnp.float32(penalty), target)
     best = fit(
-        loss,
-        adversaries,
+        ascent,
+        Adversary(functions, cases),
         (mechanisms.rows[index], mechanisms.residuals[index]),
         steps=steps,
-        optimizer=optax.adam(learning_rate),
+        optimizer=adam(learning_rate),
         key=jax.random.split(run_key, cases.size),
         progress=False,
     ).model
-    measure = eqx.filter_jit(
-        lambda all_: jax.lax.map(lambda one: errors(one, mechanisms.rows, mechanisms.residuals), all_)
-    )
-    risks = np.asarray(measure(best)).reshape(sets, restarts)
+    risks = np.asarray(_risks(ascent, best)).reshape(sets, restarts)
     chosen = jnp.arange(sets) * restarts + risks.argmax(1)
     return Worst(risks.max(1), risks.max(1) - risks.min(1), jax.tree.map(lambda leaf: leaf[chosen], best))
+
+
+class _Ascent(eqx.Module):
+    """What the adversary descends on: its squared norm less the error that it causes."""
+
+    mechanisms: Mechanisms
+    predictors: RandomFeatureRidge
+    penalty: Float[Array, ""]
+    target: int = eqx.field(static=True)
+
+    def error(self, adversary: Adversary, rows: Table, residuals: Table) -> Float[Array, ""]:
+        def column(k: int, rows: Table) -> Float[Array, " rows"]:
+            return adversary.column(self.mechanisms, k, rows)
+
+        carried = self.mechanisms.carry(rows, residuals, column)
+        predicted = self.predictors.one(adversary.case)(carried)
+        return jnp.mean((carried[:, self.target] - predicted) ** 2)
+
+    def __call__(self, adversary: Adversary, batch: tuple[Table, Table], key: PRNGKeyArray) -> Float[Array, ""]:
+        squares = sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(adversary.functions))
+        return self.penalty * squares - self.error(adversary, *batch)
+
+
+@eqx.filter_jit
+def _risks(ascent: _Ascent, adversaries: Adversary) -> Float[Array, " adversaries"]:
+    """The error that each adversary causes on all rows, one by one to save memory."""
+    rows, residuals = ascent.mechanisms.rows, ascent.mechanisms.residuals
+    return jax.lax.map(lambda one: ascent.error(one, rows, residuals), adversaries)

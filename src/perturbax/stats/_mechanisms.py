@@ -8,6 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, PRNGKeyArray
 
 from ..core import check_integer, check_number
 from ._causal_graph import CausalGraph
@@ -69,8 +70,11 @@ class Tabular(AbstractMechanisms):
     ) -> dict[str, Any]:
         model, levels = tabulate(problem.X, problem.y, problem.names, problem.target, graph, mutable)
         found = compare_exactly(model, search)
-        found["predict"] = TabularPredictor(model.predictor(found["subset"]), levels, graph.names, problem.names)
-        return found
+
+        def predictor_of(subset: Sequence[str]) -> TabularPredictor:
+            return TabularPredictor(model.predictor(subset), levels, graph.names, problem.names)
+
+        return {**found, "predict": predictor_of(found["subset"]), "predictor_of": predictor_of}
 
 
 class Additive(AbstractMechanisms):
@@ -87,7 +91,7 @@ class Additive(AbstractMechanisms):
 
     **Raises:** `ValueError` when one is out of range.
 
-    Source: Liu et al. 2023, section 5 and appendix (networks and penalty); residuals are added again when variables are
+    Source: Liu et al. 2023 (networks and penalty); residuals are added again when variables are
     regenerated, which the published code leaves out.
 
     >>> Additive(restarts=2).range_factor
@@ -158,6 +162,7 @@ class Additive(AbstractMechanisms):
             "classes": tuple(classes),
             "risks": np.array(risks),
             "gaps": np.array(gaps),
+            "predictor_of": learned.predictor_of,
             "worst_environment": adversaries[best],
         }
 
@@ -180,22 +185,52 @@ class Additive(AbstractMechanisms):
             learning_rate=self.learning_rate,
             ranges=[problem.range_of(name, self.range_factor) for name in mutable],
         )
-        law = np.asarray(mechanisms.intervened(law_key))
-
-        def regress(subsets: Sequence[Subset]) -> RandomFeatureRidge:
-            reads = np.stack([np.isin(names, [*mutable, *subset]) for subset in subsets])
-            return fit_ridge(law, law[:, target], reads, key=feature_key, features=self.features, ridge=self.ridge)
-
-        return Learned(mechanisms, target, regress, lambda one: make(_FromVariables(one, columns, len(names))))
+        return Learned(
+            mechanisms,
+            np.asarray(mechanisms.intervened(law_key)),
+            feature_key,
+            make,
+            self.features,
+            self.ridge,
+            names,
+            problem.names,
+            tuple(mutable),
+            target,
+        )
 
 
 class Learned(eqx.Module):
-    """Fitted mechanisms, the stable predictors of subsets, and what puts one of them into the units of the data."""
+    """Fitted mechanisms, rows of the law under interventions, and the stable predictors that these give."""
 
     mechanisms: Mechanisms
-    target: int
-    regress: Callable[[Sequence[Subset]], RandomFeatureRidge]
-    predictor: Callable[[RandomFeatureRidge], Predictor]
+    law: Float[np.ndarray, "rows vertices"]
+    key: PRNGKeyArray
+    make: Callable[[Callable], Predictor]
+    features: int = eqx.field(static=True)
+    ridge: float
+    vertices: tuple[str, ...] = eqx.field(static=True)
+    variables: tuple[str, ...] = eqx.field(static=True)
+    mutable: tuple[str, ...] = eqx.field(static=True)
+    target: int = eqx.field(static=True)
+
+    def regress(self, subsets: Sequence[Subset]) -> RandomFeatureRidge:
+        """The stable predictors of subsets, of standardised rows of all vertices."""
+        reads = np.stack([np.isin(self.vertices, [*self.mutable, *subset]) for subset in subsets])
+        target = self.law[:, self.target]
+        return fit_ridge(self.law, target, reads, key=self.key, features=self.features, ridge=self.ridge)
+
+    def predictor(self, one: RandomFeatureRidge) -> Predictor:
+        """A stable predictor in the units of the data."""
+        columns = tuple(self.vertices.index(name) for name in self.variables)
+        return self.make(_FromVariables(one, columns, len(self.vertices)))
+
+    def predictor_of(self, subset: Sequence[str]) -> Predictor:
+        """See `RobustSubset`."""
+        stable = [name for name in self.variables if name not in self.mutable]
+        strangers = [name for name in subset if name not in stable]
+        if strangers:
+            raise ValueError(f"subset must contain stable variables {tuple(stable)} only, got {strangers}")
+        return self.predictor(self.regress([tuple(subset)]).one(0))
 
 
 class _FromVariables(eqx.Module):
@@ -229,5 +264,6 @@ def compare_exactly(model: DiscreteModel, search: AbstractSubsetSearch) -> dict[
         "classes": tuple(classes),
         "risks": risks,
         "gaps": np.zeros_like(risks),
+        "predictor_of": model.as_predictor,
         "worst_environment": found[best][1],
     }

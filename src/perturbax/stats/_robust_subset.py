@@ -151,6 +151,10 @@ class Predictor(eqx.Module):
         return np.asarray(self.function(rows), np.float64) * self.target_scale + self.target_mean
 
 
+def _of_no_subset(subset: Sequence[str]) -> Callable:
+    raise ValueError("this method learns predict only, and no stable predictors of subsets")
+
+
 class RobustSubset(eqx.Module):
     """What `robust_subset` returns.
 
@@ -159,6 +163,8 @@ class RobustSubset(eqx.Module):
     - `worst_risk`: the estimated largest mean squared error over environments, NaN when the method estimates none.
     - `classes`, `risks`, `gaps`: what was compared: one subset of each class, its worst risk, and by how much restarts
       of the search for the worst environment differ.
+    - `predictor_of`: makes the predictor of any subset of the stable variables, such as one of `classes`; it raises
+      `ValueError` for other names, and for methods that do not predict from subsets.
     - `graph`, `mutable`: as given or discovered; `condition_holds`: whether the graph alone says that all stable
       variables are best (`None` when it was not asked).
     - `worst_environment`: for a discrete model the function of each mutable variable, else its trained form.
@@ -170,6 +176,7 @@ class RobustSubset(eqx.Module):
     classes: tuple[tuple[str, ...], ...] = eqx.field(static=True, default=())
     risks: Any = None
     gaps: Any = None
+    predictor_of: Callable[[Sequence[str]], Callable] = _of_no_subset
     graph: CausalGraph | None = eqx.field(static=True, default=None)
     mutable: tuple[str, ...] | None = eqx.field(static=True, default=None)
     condition_holds: bool | None = eqx.field(static=True, default=None)

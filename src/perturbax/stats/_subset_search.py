@@ -2,12 +2,13 @@
 
 import abc
 import itertools
+import warnings
 from collections.abc import Callable, Sequence
 
 import equinox as eqx
 
 from ..core import check_integer
-from ._causal_graph import CausalGraph, canonical_subset, equivalence_classes
+from ._causal_graph import CausalGraph, TooManyClasses, canonical_subset, equivalence_classes
 
 Subset = tuple[str, ...]
 Evaluate = Callable[[Sequence[Subset]], Sequence[float]]
@@ -24,7 +25,8 @@ class AbstractSubsetSearch(eqx.Module):
 class Classes(AbstractSubsetSearch):
     """One representative of every equivalence class; the search of the paper.
 
-    **Arguments:** `most`: refuse graphs with more classes.
+    **Arguments:** `most`: a graph with more classes is searched as `Greedy()` does, with a warning, since the subset
+    that is found then need not be the best one.
 
     >>> Classes(most=100).most
     100
@@ -36,7 +38,17 @@ class Classes(AbstractSubsetSearch):
         check_integer("most", self.most, minimum=1)
 
     def explore(self, graph: CausalGraph, target: str, evaluate: Evaluate) -> None:
-        evaluate(equivalence_classes(graph, target, self.most))
+        try:
+            classes = equivalence_classes(graph, target, self.most)
+        except TooManyClasses:
+            warnings.warn(
+                f"the graph has more than most = {self.most} classes of subsets and is searched greedily: the best "
+                "subset may be missed; raise most to compare all of them",
+                stacklevel=2,
+            )
+            Greedy().explore(graph, target, evaluate)
+        else:
+            evaluate(classes)
 
 
 class AllSubsets(AbstractSubsetSearch):
@@ -62,6 +74,8 @@ class AllSubsets(AbstractSubsetSearch):
 
 class Greedy(AbstractSubsetSearch):
     """From no variable on, the one is added that helps most, until none does: for graphs with too many classes.
+
+    Every risk is estimated as in the other searches, but variables that help only together are not found.
 
     >>> Greedy()
     Greedy()

@@ -34,7 +34,7 @@ def sliced_wasserstein(x: Any, y: Any, key: PRNGKeyArray, projections: int = 128
 
     **Raises:** `ValueError` when shapes disagree, a sample is empty or a value is not finite.
 
-    Source: Bonneel et al. 2015, definition 3.
+    Source: Bonneel et al. 2015.
 
     >>> sliced_wasserstein([[0.0], [2.0]], [[1.0], [3.0]], jax.random.key(0))
     1.0
@@ -95,7 +95,7 @@ def sinkhorn_wasserstein(x: Any, y: Any, epsilon: float = 0.01, max_iterations: 
     **Raises:** `ModuleNotFoundError` when ott-jax is not installed (`pip install perturbax[transport]`); `RuntimeError`
     when the iterations do not converge; `ValueError` when shapes disagree or a value is not finite.
 
-    Source: Genevay, Peyre & Cuturi 2018, equation 5; solved by ott-jax.
+    Source: Genevay, Peyre & Cuturi 2018; solved by ott-jax.
     """
     x, y = check_samples(x, y)
     epsilon = check_number("epsilon", epsilon, minimum=0.0, exclusive=True)

@@ -1,6 +1,6 @@
 """Anchor regression with the environment as anchor.
 
-Rothenhaeusler, Meinshausen, Buehlmann & Peters 2021, equation 8: with the projection `P` of rows onto the means of
+Rothenhaeusler, Meinshausen, Buehlmann & Peters 2021: with the projection `P` of rows onto the means of
 their environments,
 
     b = argmin |(I - P)(Y - X b)|^2 + gamma |P (Y - X b)|^2,
@@ -29,7 +29,7 @@ class AnchorRegression(AbstractRobustMethod):
 
     **Raises:** `ValueError` when `gamma` is negative; `TypeError`, when used, for a known model.
 
-    Source: Rothenhaeusler et al. 2021, equation 8.
+    Source: Rothenhaeusler et al. 2021.
 
     >>> from perturbax import stats
     >>> stats.AnchorRegression(gamma=10.0).gamma

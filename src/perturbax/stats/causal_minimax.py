@@ -12,7 +12,7 @@ and a worst environment, an adversary's choice of the mechanisms of `M` (which m
     R(S') = max over h of E[(Y - f_{S'}(X_{S'}, X_M))^2],   X_M = h(Pa(X_M)).                                 (2)
 
 The whole set `S` is best when `Y` points to no vertex of `K = De(X_M0) \\ X_M0`, with `X_M0` the mutable children of
-`Y` (theorem 4.3). Otherwise one representative of each equivalence class of subsets is compared (algorithm 2), and the
+`Y`. Otherwise one representative of each equivalence class of subsets is compared (algorithm 2), and the
 one with the smallest `R` is returned.
 """
 
@@ -40,26 +40,25 @@ class CausalMinimax(AbstractRobustMethod):
 
     - `mechanisms`: `Additive()` for continuous variables, `Tabular()` for discrete ones; a known `DiscreteModel` needs
       neither.
-    - `search`: `Classes()`, `AllSubsets()` or `Greedy()`.
+    - `search`: `Classes()`, `AllSubsets()` or `Greedy()`; asked when the graph alone does not prove all stable
+      variables best.
     - `discovery`: how a graph that is not given is found.
-    - `shortcut`: return the whole stable set when the graph alone proves it best, without a comparison.
 
     **Returns:** a frozen method for `stats.robust_subset`.
 
-    **Raises:** `TypeError` for other objects; when used, `ValueError` for a graph without mutable variables, with too
-    many classes, or (discovered) with edges whose direction the data does not tell.
+    **Raises:** `TypeError` for other objects; when used, `ValueError` for a graph without mutable variables, or
+    (discovered) with edges whose direction the data does not tell.
 
-    Source: Liu et al. 2023, theorem 4.3, algorithms 1 and 2.
+    Source: Liu et al. 2023, algorithms 1 and 2.
 
     >>> from perturbax import stats
-    >>> stats.CausalMinimax(shortcut=False).search.most
+    >>> stats.CausalMinimax().search.most
     4096
     """
 
     mechanisms: AbstractMechanisms = Additive()
     search: AbstractSubsetSearch = Classes()
     discovery: AbstractDiscovery = CDNOD()
-    shortcut: bool = True
 
     papers: ClassVar[tuple[Paper, ...]] = (
         Paper(
@@ -81,7 +80,7 @@ class CausalMinimax(AbstractRobustMethod):
         discovery_key, key = jax.random.split(key)
         graph, mutable = settle_graph(problem, self.discovery, discovery_key)
         holds = whole_set_is_best(graph, problem.target, mutable)
-        search = WholeSet() if holds and self.shortcut else self.search
+        search = WholeSet() if holds else self.search
         if isinstance(problem, DiscreteModel):
             found = compare_exactly(problem, search)
         else:
@@ -102,7 +101,7 @@ def whole_set_is_best(graph: CausalGraph, target: str, mutable: Sequence[str]) -
 
     **Raises:** `ValueError` for unknown names.
 
-    Source: Liu et al. 2023, theorem 4.3.
+    Source: Liu et al. 2023 (the graphical condition).
 
     >>> graph = CausalGraph([("y", "m"), ("y", "x"), ("m", "x")])
     >>> whole_set_is_best(graph, "y", ["m"])

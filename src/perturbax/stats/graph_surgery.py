@@ -29,7 +29,7 @@ class GraphSurgery(AbstractRobustMethod):
 
     **Raises:** `TypeError`, `ValueError` for other objects or a share outside (0, 1).
 
-    Source: Subbaswamy, Schulam & Saria 2019, algorithm 1.
+    Source: Subbaswamy, Schulam & Saria 2019.
 
     >>> from perturbax import stats
     >>> stats.GraphSurgery().validation
@@ -90,6 +90,7 @@ class GraphSurgery(AbstractRobustMethod):
             classes=tuple(classes),
             risks=np.array(errors),
             gaps=np.zeros(len(errors)),
+            predictor_of=learned.predictor_of,
             graph=graph,
             mutable=mutable,
             stats={"evaluations": len(classes)},

@@ -2,8 +2,8 @@
 
     min over f of  max over weights q of  sum over e of q_e E_e (Y - f(X))^2
 
-Sagawa, Koh, Hashimoto & Liang 2020, equation 4, solved as a game: the weights move by exponentiated gradient
-(their algorithm 1), the regression answers each time with its best, and the average answer is returned.
+Sagawa, Koh, Hashimoto & Liang 2020, solved as a game: the weights move by exponentiated gradient, as theirs do, the
+regression answers each time with its best, and the average answer is returned.
 """
 
 import math
@@ -29,7 +29,7 @@ class GroupDRO(AbstractRobustMethod):
 
     **Raises:** `ValueError` when one is out of range; `TypeError`, when used, for a known model.
 
-    Source: Sagawa et al. 2020, equation 4 and algorithm 1; Freund & Schapire 1999 (the rate).
+    Source: Sagawa et al. 2020; Freund & Schapire 1999 (the rate).
 
     >>> from perturbax import stats
     >>> stats.GroupDRO(rounds=50).features

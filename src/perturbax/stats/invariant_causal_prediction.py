@@ -1,7 +1,7 @@
 """Invariant causal prediction with linear models.
 
-Peters, Buehlmann & Meinshausen 2016, method II: a set of variables is accepted when the residuals of the pooled linear
-regression on it have the same mean and variance in every environment as in the others; the intersection of all accepted
+Peters, Buehlmann & Meinshausen 2016: a set of variables is accepted when the residuals of the pooled linear regression
+on it have the same mean and variance in every environment as in the others; the intersection of all accepted
 sets is, with probability `1 - alpha`, a subset of the direct causes of the target.
 """
 
@@ -27,7 +27,7 @@ class InvariantCausalPrediction(AbstractRobustMethod):
     **Raises:** `ValueError` when one is out of range, or, when used, there is one environment or too many variables;
     `TypeError` for a known model.
 
-    Source: Peters et al. 2016, section 3.1.2, method II.
+    Source: Peters et al. 2016 (the test of residuals' means and variances).
 
     >>> from perturbax import stats
     >>> stats.InvariantCausalPrediction(alpha=0.01).most

@@ -1,17 +1,18 @@
 """Invariant risk minimisation, with a linear predictor.
 
-Arjovsky, Bottou, Gulrajani & Lopez-Paz 2019, equation IRMv1: with the risk `R_e` of environment `e`,
+Arjovsky, Bottou, Gulrajani & Lopez-Paz 2019, the objective IRMv1: with the risk `R_e` of environment `e`,
 
     min over f of  mean over e of  R_e(f) + lambda |d/dw R_e(w f) at w = 1|^2.
 """
 
 from typing import Any, ClassVar
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
-import optax
+from jaxtyping import Array, Float, Int
 
-from ..core import Paper, check_integer, check_number, fit
+from ..core import Paper, adam, check_integer, check_number, fit
 from ._linear_prediction import LinearPrediction
 from ._robust_subset import AbstractRobustMethod, Environments, RobustSubset, only_data, standardised
 
@@ -25,7 +26,7 @@ class InvariantRiskMinimization(AbstractRobustMethod):
 
     **Raises:** `ValueError` when one is out of range; `TypeError`, when used, for a known model.
 
-    Source: Arjovsky et al. 2019, equation IRMv1.
+    Source: Arjovsky et al. 2019, the objective IRMv1.
 
     >>> from perturbax import stats
     >>> stats.InvariantRiskMinimization(weight=10.0).steps
@@ -54,27 +55,37 @@ class InvariantRiskMinimization(AbstractRobustMethod):
         """See `stats.robust_subset`."""
         problem = only_data(problem, self)
         X, y, predictor = standardised(problem)
-        count = problem.count
-
-        def loss(model: LinearPrediction, batch: Any, key: Any) -> Any:
-            rows, target, env = batch
-            predicted = model(rows)
-            share = 1.0 / jnp.bincount(env, length=count)
-
-            def risks(scale: Any) -> Any:
-                return jax.ops.segment_sum((target - scale * predicted) ** 2, env, count) * share
-
-            slopes = jax.jacfwd(risks)(1.0)
-            return jnp.mean(risks(1.0)) + self.weight * jnp.mean(slopes**2)
-
         data = (jnp.asarray(X, jnp.float32), jnp.asarray(y, jnp.float32), jnp.asarray(problem.env, jnp.int32))
         model = fit(
-            loss,
+            _PenalisedRisk(jnp.float32(self.weight), problem.count),
             LinearPrediction(jnp.zeros(X.shape[1])),
             data,
             steps=self.steps,
-            optimizer=optax.adam(self.learning_rate),
+            optimizer=adam(self.learning_rate),
             key=key,
             progress=False,
         ).model
         return RobustSubset(problem.names, predictor(model), float("nan"), stats={"evaluations": self.steps})
+
+
+class _PenalisedRisk(eqx.Module):
+    """The objective on all rows, of `count` environments."""
+
+    weight: Float[Array, ""]
+    count: int = eqx.field(static=True)
+
+    def __call__(
+        self,
+        model: LinearPrediction,
+        batch: tuple[Float[Array, "n d"], Float[Array, " n"], Int[Array, " n"]],
+        key: Any,
+    ) -> Float[Array, ""]:
+        rows, target, env = batch
+        predicted = model(rows)
+        share = 1.0 / jnp.bincount(env, length=self.count)
+
+        def risks(scale: Any) -> Float[Array, " environments"]:
+            return jax.ops.segment_sum((target - scale * predicted) ** 2, env, self.count) * share
+
+        slopes = jax.jacfwd(risks)(1.0)
+        return jnp.mean(risks(1.0)) + self.weight * jnp.mean(slopes**2)

@@ -19,7 +19,7 @@ class Pooled(AbstractRobustMethod):
 
     **Raises:** `ValueError` when one is out of range; `TypeError`, when used, for a known model.
 
-    Source: Rahimi & Recht 2007, algorithm 1.
+    Source: Rahimi & Recht 2007.
 
     >>> from perturbax import stats
     >>> stats.Pooled(features=100).ridge

@@ -24,7 +24,7 @@ class WholeStableSet(AbstractRobustMethod):
 
     **Raises:** `TypeError` for other objects.
 
-    Source: Subbaswamy, Schulam & Saria 2019, section 3 (the surgery estimator with all stable variables).
+    Source: Subbaswamy, Schulam & Saria 2019 (the surgery estimator with all stable variables).
 
     >>> from perturbax import stats
     >>> stats.WholeStableSet().mechanisms.range_factor

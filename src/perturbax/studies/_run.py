@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._backend import BACKENDS, WorkerDied, run_tasks, settle_jobs
 from ._code import code_digest
+from ._interrupt import interrupts
 from ._owner import owner_name
 from ._store import Store, StoredTrial, StoreError
 from ._study import Bar, Study, Trial
@@ -213,12 +214,17 @@ class _Campaign:
         left = self._left()
         if not left:
             return
-        with progress_bar(len(self.grid), self.slug, show=progress) as bar, _Heartbeat(self):
+        with progress_bar(len(self.grid), self.slug, show=progress) as bar, _Heartbeat(self), interrupts() as check:
+
+            def advance(count: int) -> None:
+                check()
+                bar.advance(count)
+
             bar.advance(len(self.grid) - len(left))
             try:
                 while left:
                     before = self.new
-                    self._pass(left, backend, jobs, bar.advance)
+                    self._pass(left, backend, jobs, advance)
                     remaining = self._left()
                     bar.advance(len(left) - len(remaining) - (self.new - before))
                     if self.new == before and len(remaining) == len(left):

@@ -151,7 +151,8 @@ def _environments(trial: Trial) -> tuple[Any, list[tuple[np.ndarray, np.ndarray]
 
 
 def _worst(predict: Any, test: list[tuple[np.ndarray, np.ndarray]]) -> float:
-    return max(float(np.mean((predict(X) - y) ** 2)) for X, y in test)
+    predicted = np.split(predict(np.concatenate([X for X, _ in test])), len(test))
+    return max(float(np.mean((one - y) ** 2)) for one, (_, y) in zip(predicted, test, strict=True))
 
 
 def _settings(quick: bool) -> Any:
@@ -161,8 +162,6 @@ def _settings(quick: bool) -> Any:
 
 
 def _simulation(trial: Trial, key: Any) -> dict[str, Any]:
-    import jax
-
     from perturbax import stats
 
     problem, test = _environments(trial)
@@ -170,18 +169,16 @@ def _simulation(trial: Trial, key: Any) -> dict[str, Any]:
     start = time.perf_counter()
     found = stats.robust_subset(problem, stats.CausalMinimax(mechanisms=mechanisms), key=key)
     seconds = time.perf_counter() - start
-    # The same predictors again, each on the test environments: what the choice should have been.
-    learned = mechanisms.learn(problem, problem.graph, problem.mutable, jax.random.split(jax.random.split(key)[1])[0])
-    ridge = learned.regress(found.classes)
-    tested = np.array([_worst(learned.predictor(ridge.one(i)), test) for i in range(len(found.classes))])
-    whole = max(range(len(found.classes)), key=lambda i: len(found.classes[i]))
+    # What the choice should have been.
+    tested = np.array([_worst(found.predictor_of(subset), test) for subset in found.classes])
+    stable = [name for name in problem.names if name not in problem.mutable]
     return {
         "seconds": seconds,
         "chosen": ", ".join(found.subset),
         "estimated": np.asarray(found.risks),
         "tested": tested,
         "chosen_risk": _worst(found.predict, test),
-        "whole_risk": tested[whole],
+        "whole_risk": _worst(found.predictor_of(stable), test),
         "best_risk": float(tested.min()),
         "classes": len(found.classes),
     }
@@ -239,7 +236,7 @@ def judge(table: "pd.DataFrame") -> list[Bar]:
             (simulation["chosen_risk"] / simulation["whole_risk"]).median(),
             0.80,
             "<=",
-            note=fixed,
+            note=f"{fixed}; in this graph the whole set is in the class of {{X1, X5, X6}}",
         ),
         Bar("rank correlation of estimated and largest test risk", np.median(rank), 0.6, ">=", note=fixed),
         Bar("share of classes whose estimate covers the test risk", np.median(covered), 0.95, ">=", note="within 0.03"),

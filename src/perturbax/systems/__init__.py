@@ -1,17 +1,15 @@
-"""Worlds to work on: so far the operators of imaging."""
+"""Worlds to work on: operators of imaging, and drifts of populations."""
 
-from ._imaging import (
-    AbstractImaging as AbstractImaging,
-)
-from ._imaging import (
-    Blur as Blur,
-)
-from ._imaging import (
-    Inpainting as Inpainting,
-)
-from ._imaging import (
-    Subsampling as Subsampling,
-)
+from ._drift_fields import EllipticVortex as EllipticVortex
+from ._drift_fields import LambOseen as LambOseen
+from ._drift_fields import LotkaVolterra as LotkaVolterra
+from ._drift_fields import Repressilator as Repressilator
+from ._imaging import AbstractImaging as AbstractImaging
+from ._imaging import Blur as Blur
+from ._imaging import Inpainting as Inpainting
+from ._imaging import Stack as Stack
+from ._imaging import Subsampling as Subsampling
+from ._imaging import TwoChannel as TwoChannel
 from ._mri import MRI as MRI
 from ._mri import coil_maps as coil_maps
 from ._mri import column_mask as column_mask
@@ -22,9 +20,15 @@ __all__ = [
     "MRI",
     "AbstractImaging",
     "Blur",
+    "EllipticVortex",
     "Inpainting",
+    "LambOseen",
+    "LotkaVolterra",
     "ParallelBeamCT",
+    "Repressilator",
+    "Stack",
     "Subsampling",
+    "TwoChannel",
     "coil_maps",
     "column_mask",
     "point_mask",

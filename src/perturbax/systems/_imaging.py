@@ -124,6 +124,67 @@ class Subsampling(AbstractImaging):
         return x.reshape(split).mean(tuple(range(1, len(split), 2)))
 
 
+class TwoChannel(AbstractImaging):
+    """An operator on complex images as one on real images of two channels, the real and the imaginary part.
+
+    Diffusion models are real; this is how one of complex images (such as of MRI) meets its operator.
+
+    **Arguments:** `operator`: an operator whose images are complex, such as `MRI(mask, maps, complex_image=True)`.
+
+    **Raises:** `TypeError` when its images are real.
+
+    >>> from perturbax import systems
+    >>> operator = TwoChannel(systems.MRI(jnp.ones((4, 4), bool), complex_image=True))
+    >>> operator.shape, operator.adjoint(operator(jnp.ones((2, 4, 4)))).dtype
+    ((2, 4, 4), dtype('float32'))
+    """
+
+    operator: AbstractImaging
+
+    def __init__(self, operator: AbstractImaging):
+        self.operator = check_instance("operator", operator, AbstractImaging, "an operator of perturbax.systems")
+        if not jnp.issubdtype(self.operator.dtype, jnp.complexfloating):
+            raise TypeError(f"operator must take complex images, this {type(self.operator).__name__} takes real ones")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (2, *self.operator.shape)
+
+    def __call__(self, x: Array) -> Array:
+        return self.operator(jax.lax.complex(x[0], x[1]))
+
+
+class Stack(AbstractImaging):
+    """The same operator on every slice of a volume.
+
+    **Arguments:** `operator`: of one slice; `depth`: number of slices, the leading axis.
+
+    **Raises:** `TypeError`, `ValueError` when they are something else.
+
+    >>> from perturbax import systems
+    >>> Stack(systems.Subsampling(2, (4, 4)), depth=3)(jnp.ones((3, 4, 4))).shape
+    (3, 2, 2)
+    """
+
+    operator: AbstractImaging
+    depth: int = eqx.field(static=True)
+
+    def __init__(self, operator: AbstractImaging, depth: int):
+        self.operator = check_instance("operator", operator, AbstractImaging, "an operator of perturbax.systems")
+        self.depth = check_integer("depth", depth, minimum=1)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.depth, *self.operator.shape)
+
+    @property
+    def dtype(self) -> Any:
+        return self.operator.dtype
+
+    def __call__(self, x: Array) -> Array:
+        return jax.vmap(self.operator)(x)
+
+
 def settle_mask(name: str, mask: Any) -> Bool[Array, "..."]:
     """Booleans that are somewhere true."""
     mask = check_array(name, mask, kind="any")

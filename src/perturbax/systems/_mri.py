@@ -91,12 +91,13 @@ def column_mask(
     acceleration: float | int = 4,
     centre: float | int = 0.08,
     *,
-    gaussian: bool = False,
+    deviation: float | int = math.inf,
 ) -> Bool[np.ndarray, "height width"]:
     """Whole columns of k-space: a fully measured centre and random others, uniform or dense around the centre.
 
     **Arguments:** `key`: JAX PRNG key; `shape`: of the image; `acceleration`: columns over measured ones, at least 1;
-    `centre`: share of the columns that is measured around frequency 0; `gaussian`: normal instead of uniform positions.
+    `centre`: share of the columns that is measured around frequency 0; `deviation`: of the normal density of the
+    others, as a share of the highest frequency, such as 1/3; infinite for uniform positions.
 
     **Returns:** booleans with the zero frequency at index 0.
 
@@ -106,7 +107,7 @@ def column_mask(
     8
     """
     height, width = _plane(shape)
-    chosen = _draw(key, (width,), acceleration, centre, gaussian)
+    chosen = _draw(key, (width,), acceleration, centre, deviation)
     return np.broadcast_to(chosen, (height, width))
 
 
@@ -116,30 +117,28 @@ def point_mask(
     acceleration: float | int = 4,
     centre: float | int = 0.08,
     *,
-    gaussian: bool = False,
+    deviation: float | int = math.inf,
 ) -> Bool[np.ndarray, "height width"]:
     """Single points of k-space: a fully measured centre and random others; see `column_mask`.
 
     >>> int(point_mask(jax.random.key(0), (16, 16), acceleration=8).sum())
     32
     """
-    return _draw(key, _plane(shape), acceleration, centre, gaussian)
+    return _draw(key, _plane(shape), acceleration, centre, deviation)
 
 
 def _draw(
-    key: Any, shape: tuple[int, ...], acceleration: float | int, centre: float | int, gaussian: bool
+    key: Any, shape: tuple[int, ...], acceleration: float | int, centre: float | int, deviation: float | int
 ) -> Bool[np.ndarray, "..."]:
     check_key("key", key)
     check_number("acceleration", acceleration, minimum=1.0)
     check_number("centre", centre, minimum=0.0, maximum=1.0)
+    check_number("deviation", deviation, minimum=0.0, exclusive=True, finite=False)
     frequency = np.stack(np.meshgrid(*(np.fft.fftfreq(n) for n in shape), indexing="ij"))
     count = max(1, round(math.prod(shape) / acceleration))
     # The centre is a box that holds its share of all frequencies.
     inside = (np.abs(frequency) <= 0.5 * centre ** (1.0 / len(shape))).all(0)
-    # The densest Gaussian that fastMRI-like masks use: a deviation of a third of the highest frequency.
-    score = np.array(jax.random.gumbel(key, shape))
-    if gaussian:
-        score = score - 0.5 * np.square(frequency / (0.5 / 3.0)).sum(0)
+    score = np.array(jax.random.gumbel(key, shape)) - 0.5 * np.square(frequency / (0.5 * deviation)).sum(0)
     score[inside] = np.inf
     chosen = np.zeros(math.prod(shape), bool)
     chosen[np.argsort(-score, axis=None, kind="stable")[:count]] = True

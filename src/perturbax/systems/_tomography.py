@@ -9,9 +9,9 @@ import equinox as eqx
 import jax.numpy as jnp
 import jax.scipy.ndimage
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
-from ..core import check_array, check_integer
+from ..core import check_array, check_integer, check_number
 from ._imaging import AbstractImaging
 
 
@@ -24,7 +24,7 @@ class ParallelBeamCT(AbstractImaging):
     **Arguments:** `size`: pixels of a side; `angles`: in radians, shape `(views,)`; `scale`: divides the integrals, by
     default by the size, so that the norm of the operator does not grow with it.
 
-    **Raises:** `ValueError` when `size` is not positive or an angle not finite.
+    **Raises:** `ValueError` when `size` or `scale` is not positive or an angle not finite.
 
     >>> ct = ParallelBeamCT(8, [0.0, 1.5707964])
     >>> image = jnp.zeros((8, 8)).at[2, 5].set(8.0)
@@ -33,13 +33,16 @@ class ParallelBeamCT(AbstractImaging):
     """
 
     size: int = eqx.field(static=True)
-    angles: tuple[float, ...] = eqx.field(static=True)
-    scale: float = eqx.field(static=True)
+    # Cosines and sines, made on the host in float64. Arrays, so that other angles are no other program.
+    directions: Float[Array, "views 2"]
+    scale: Float[Array, ""]
 
     def __init__(self, size: int, angles: Any, scale: float | None = None):
         self.size = check_integer("size", size, minimum=1)
-        self.angles = tuple(np.asarray(check_array("angles", angles, ndim=1), np.float64).tolist())
-        self.scale = float(size) if scale is None else float(scale)
+        angles = np.asarray(check_array("angles", angles, ndim=1), np.float64)
+        self.directions = jnp.asarray(np.stack([np.cos(angles), np.sin(angles)], 1), jnp.float32)
+        scale = size if scale is None else check_number("scale", scale, minimum=0.0, exclusive=True)
+        self.scale = jnp.asarray(scale, jnp.float32)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -48,8 +51,8 @@ class ParallelBeamCT(AbstractImaging):
     def __call__(self, x: Array) -> Array:
         middle = 0.5 * (self.size - 1)
         along, across = np.meshgrid(np.arange(self.size) - middle, np.arange(self.size) - middle, indexing="ij")
-        cosine, sine = np.cos(self.angles)[:, None, None], np.sin(self.angles)[:, None, None]
+        cosine, sine = self.directions[:, 0, None, None], self.directions[:, 1, None, None]
         columns = across * cosine - along * sine + middle
         rows = across * sine + along * cosine + middle
-        read = jax.scipy.ndimage.map_coordinates(x, [jnp.asarray(rows), jnp.asarray(columns)], order=1)
+        read = jax.scipy.ndimage.map_coordinates(x, [rows, columns], order=1)
         return read.sum(1) / self.scale

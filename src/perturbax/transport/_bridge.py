@@ -92,7 +92,7 @@ class Bridge(eqx.Module):
         For any `other` it is the difference of two excess losses, and can have either sign. Both must have the same
         `epsilon` and reference.
 
-        Source: Korotin et al. 2024, proposition 3.1.
+        Source: Korotin et al. 2024.
         """
         check_instance("other", other, Bridge, "a Bridge")
         mine, theirs = (

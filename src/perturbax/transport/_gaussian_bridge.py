@@ -124,7 +124,7 @@ def bridge_of_gaussians(
 
     **Raises:** `ValueError` when shapes disagree or a covariance is not symmetric positive definite.
 
-    Source: Janati et al. 2020, theorem 1; Bunne et al. 2023, theorem 3, for the Brownian reference.
+    Source: Janati et al. 2020; Bunne et al. 2023, for the Brownian reference.
 
     >>> exact = bridge_of_gaussians([0.0], [[1.0]], [3.0], [[4.0]], epsilon=1.0)
     >>> round(float(exact.process.cross_covariance[0, 0]), 4)  # (sqrt(1 + 16) - 1) / 2

@@ -1,6 +1,5 @@
 """What the two light solvers share: the parameters of the mixture, its start, its training, and the report."""
 
-import functools
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -9,10 +8,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jaxtyping import Array, Float
 
-from ..core import check_integer, check_number, fit
+from ..core import adam, check_integer, check_number, fit
 from ._bridge import Outcome
 from ._covariance import AbstractCovariance
 from ._door import settle
@@ -79,7 +77,7 @@ def train(
         start,
         _Framed(problem.batches(method.batch_size), *map(settle, frame)),
         steps=method.steps,
-        optimizer=_optimizer(method.learning_rate, method.steps),
+        optimizer=adam(method.learning_rate, method.steps),
         key=fit_key,
         chunk=min(method.steps, 250),
         progress=progress,
@@ -126,12 +124,6 @@ class _Framed(eqx.Module):
     def __call__(self, key: Any) -> tuple[Float[Array, "batch d"], Float[Array, "batch d"]]:
         x, y = self.batches(key)
         return (x - self.start) / self.scale, (y - self.end) / self.scale
-
-
-@functools.lru_cache(maxsize=32)
-def _optimizer(learning_rate: float, steps: int) -> optax.GradientTransformation:
-    """Adam with a cosine decay; the same object for the same settings, so that training compiles once."""
-    return optax.adam(optax.cosine_decay_schedule(learning_rate, steps))
 
 
 def _largest_exponent(process: MixtureProcess, x0: Array, x1: Array) -> float:

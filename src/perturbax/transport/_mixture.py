@@ -13,7 +13,7 @@ and `h(x, t) = int N(y; x, eps (1 - t)) v(y) exp(|y|^2 / (2 eps)) dy` is again e
                 + [x' (S_k - I) Q_k^{-1} x + 2 r_k' Q_k^{-1} x - t r_k' Q_k^{-1} r_k] / (2 eps)
     g(x, t) = eps grad log h = sum_k softmax_k(l)_k Q_k^{-1} ((S_k - I) x + r_k)
 
-The drift of Korotin et al. 2024, proposition 3.3, is this with the terms that cancel written out.
+The drift of Korotin et al. 2024 is this with the terms that cancel written out.
 
 Both ends may be shifted by their means `m_0` and `m_1`, so that numbers stay small: `x` is then
 `x - (1 - t) m_0 - t m_1` and `y` is `y - m_1`, the drift gains `m_1 - m_0`, and `log h` gains
@@ -162,7 +162,7 @@ def bridge_of_mixture(log_alpha: Any, centres: Any, covariances: Any, epsilon: f
 
     **Raises:** `ValueError` when shapes disagree or a value is not what it should be.
 
-    Source: Gushchin et al. 2023 (the benchmark of entropic transport); Korotin et al. 2024, proposition 3.2.
+    Source: Gushchin et al. 2023 (the benchmark of entropic transport); Korotin et al. 2024 (the plan).
 
     >>> truth = bridge_of_mixture([0.0, 0.0], [[-4.0], [4.0]], [[0.5], [0.5]], epsilon=1.0)
     >>> truth.moments([[0.0], [2.0]])[0].round(3).tolist()

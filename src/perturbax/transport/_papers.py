@@ -88,3 +88,83 @@ SF2M = Paper(
     arxiv="2307.03672",
     venue="AISTATS",
 )
+
+SBIRR = Paper(
+    title="Multi-marginal Schrödinger Bridges with Iterative Reference Refinement",
+    authors=("Yunyi Shen", "Renato Berlinghieri", "Tamara Broderick"),
+    year=2025,
+    arxiv="2408.06277",
+    venue="AISTATS",
+)
+
+STOCHASTIC_INTERPOLANTS = Paper(
+    title="Stochastic Interpolants: A Unifying Framework for Flows and Diffusions",
+    authors=("Michael S. Albergo", "Nicholas M. Boffi", "Eric Vanden-Eijnden"),
+    year=2023,
+    arxiv="2303.08797",
+    venue="JMLR",
+)
+
+NORMALIZING_FLOW_INTERPOLANTS = Paper(
+    title="Building Normalizing Flows with Stochastic Interpolants",
+    authors=("Michael S. Albergo", "Eric Vanden-Eijnden"),
+    year=2023,
+    arxiv="2209.15571",
+    venue="ICLR",
+)
+
+FLOW_MATCHING = Paper(
+    title="Flow Matching for Generative Modeling",
+    authors=("Yaron Lipman", "Ricky T. Q. Chen", "Heli Ben-Hamu", "Maximilian Nickel", "Matthew Le"),
+    year=2023,
+    arxiv="2210.02747",
+    venue="ICLR",
+)
+
+RECTIFIED_FLOW = Paper(
+    title="Flow Straight and Fast: Learning to Generate and Transfer Data with Rectified Flow",
+    authors=("Xingchao Liu", "Chengyue Gong", "Qiang Liu"),
+    year=2023,
+    arxiv="2209.03003",
+    venue="ICLR",
+)
+
+OT_CFM = Paper(
+    title="Improving and Generalizing Flow-Based Generative Models with Minibatch Optimal Transport",
+    authors=(
+        "Alexander Tong",
+        "Kilian Fatras",
+        "Nikolay Malkin",
+        "Guillaume Huguet",
+        "Yanlei Zhang",
+        "Jarrid Rector-Brooks",
+        "Guy Wolf",
+        "Yoshua Bengio",
+    ),
+    year=2024,
+    arxiv="2302.00482",
+    venue="TMLR",
+)
+
+SCORE_SDE = Paper(
+    title="Score-Based Generative Modeling through Stochastic Differential Equations",
+    authors=(
+        "Yang Song",
+        "Jascha Sohl-Dickstein",
+        "Diederik P. Kingma",
+        "Abhishek Kumar",
+        "Stefano Ermon",
+        "Ben Poole",
+    ),
+    year=2021,
+    arxiv="2011.13456",
+    venue="ICLR",
+)
+
+DDPM = Paper(
+    title="Denoising Diffusion Probabilistic Models",
+    authors=("Jonathan Ho", "Ajay Jain", "Pieter Abbeel"),
+    year=2020,
+    arxiv="2006.11239",
+    venue="NeurIPS",
+)

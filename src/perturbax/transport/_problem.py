@@ -46,7 +46,7 @@ class BridgeProblem(eqx.Module):
     def __check_init__(self):
         check_number("epsilon", self.epsilon, minimum=0.0, exclusive=True)
         check_instance("reference", self.reference, AbstractReference, "a reference process such as Brownian()")
-        sizes = [_size_of(name, value) for name, value in (("x0", self.x0), ("x1", self.x1))]
+        sizes = [size_of(name, value) for name, value in (("x0", self.x0), ("x1", self.x1))]
         if sizes[0] != sizes[1]:
             raise ValueError(f"x1 must have the {sizes[0]} dimensions of x0, got {sizes[1]}")
         self.reference.check_size(sizes[0])
@@ -54,7 +54,7 @@ class BridgeProblem(eqx.Module):
     @property
     def size(self) -> int:
         """The dimension `d`."""
-        return _size_of("x0", self.x0)
+        return size_of("x0", self.x0)
 
     def points(self, key: Any, most: int | None = None) -> tuple[Float[Array, "n d"], Float[Array, "m d"]]:
         """Points of both ends, as arrays: all samples or at most `most` of them, in random order; from samplers
@@ -118,7 +118,7 @@ def check_reference(problem: BridgeProblem, method: Any, kind: type[AbstractRefe
         raise ValueError(f"{name} needs {wanted}, got {type(problem.reference).__name__}")
 
 
-def _size_of(name: str, value: Any) -> int:
+def size_of(name: str, value: Any) -> int:
     wanted = f"{name} must be samples of shape (n, d) or a sampler (key, n) -> (n, d)"
     if isinstance(value, type):
         raise TypeError(f"{wanted}, got the class {value.__name__}")

@@ -121,7 +121,7 @@ class DiscreteProcess(AbstractPlanProcess):
 
     Its drift is that of the Sinkhorn bridge, `(sum_j q_j(x, t) y_j - x) / (1 - t)` with `q` the softmax of the terms.
 
-    Source: Pooladian & Niles-Weed 2024, section 3.
+    Source: Pooladian & Niles-Weed 2024.
     """
 
     log_weights: Float[Array, " k"]

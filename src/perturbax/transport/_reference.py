@@ -105,7 +105,7 @@ class OrnsteinUhlenbeck(AbstractLinearReference):
     **Raises:** `ValueError` when shapes disagree or a value is not finite.
 
     Transitions are `F = exp(-Theta h)`, `Q = eps int_0^h exp(-Theta u) exp(-Theta^T u) du`, both from one exponential
-    of a matrix of twice the size (Van Loan 1978, equation 2.1).
+    of a matrix of twice the size (Van Loan 1978).
 
     >>> float(OrnsteinUhlenbeck(2.0, 1.0).drift(jnp.zeros((1, 1)), 0.0)[0, 0])
     2.0

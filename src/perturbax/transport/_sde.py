@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -11,7 +11,12 @@ from jaxtyping import Array, Float
 
 
 class AbstractStepper(eqx.Module):
-    """One step of a scheme for stochastic differential equations with additive noise."""
+    """One step of a scheme for stochastic differential equations with additive noise.
+
+    - `evaluations`: of the drift in a step.
+    """
+
+    evaluations: ClassVar[int] = 1
 
     @abc.abstractmethod
     def step(self, drift: Callable, x: Array, t: Array, dt: Array, noise: Array) -> Float[Array, "*batch d"]:
@@ -40,6 +45,8 @@ class Heun(AbstractStepper):
     [0.90499...]
     """
 
+    evaluations: ClassVar[int] = 2
+
     def step(self, drift: Callable, x: Array, t: Array, dt: Array, noise: Array) -> Float[Array, "*batch d"]:
         y = x + noise
         first = drift(y, t)
@@ -64,7 +71,8 @@ def simulate(
     **Arguments:**
 
     - `drift`: `(x, t) -> b`, on all points at once and a scalar time.
-    - `x`: where they start; `ts`: increasing times; `epsilon`: variance per unit of time, a number or of shape `(d,)`.
+    - `x`: where they start; `ts`: increasing times; `epsilon`: variance per unit of time, a number, of shape `(d,)`, or
+      a function of time, which is taken at the beginning of each step.
     - `key`: PRNG key.
     - `steps`: equal steps in each interval of `ts`, one number or, of shape `(times - 1,)`, one for each.
     - `stepper`: the scheme.
@@ -76,7 +84,10 @@ def simulate(
     >>> x.shape, round(float(x[-1, 0, 0]), 2)
     ((3, 4, 1), 0.37)
     """
-    volatility = jnp.sqrt(jnp.asarray(epsilon, x.dtype))
+
+    def volatility(t: Array) -> Array:
+        return jnp.sqrt(jnp.asarray(epsilon(t) if callable(epsilon) else epsilon, x.dtype))
+
     intervals = ts.shape[0] - 1
 
     def interval(x: Array, item: Any) -> tuple[Array, Array]:
@@ -84,8 +95,9 @@ def simulate(
         dt = length / jnp.maximum(count, 1)
 
         def step(i: Array, x: Array) -> Array:
-            noise = volatility * jnp.sqrt(dt) * jax.random.normal(jax.random.fold_in(key, i), x.shape, x.dtype)
-            return stepper.step(drift, x, start + i * dt, dt, noise)
+            t = start + i * dt
+            noise = volatility(t) * jnp.sqrt(dt) * jax.random.normal(jax.random.fold_in(key, i), x.shape, x.dtype)
+            return stepper.step(drift, x, t, dt, noise)
 
         # With a number known to the compiler the loop is a scan, and can be differentiated in reverse.
         x = jax.lax.fori_loop(0, steps if isinstance(steps, int) else count, step, x)

@@ -9,16 +9,14 @@ the minimiser of a quadratic loss. In the place of `pi` stands the entropic plan
 algorithm, whose bias vanishes only as the batch grows.
 """
 
-import functools
 from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, Float
 
-from ..core import Paper, check_integer, check_number, fit
+from ..core import Paper, adam, check_integer, check_number, fit
 from ..nn import ResidualMLP
 from . import _papers
 from ._bridge import AbstractBridgeMethod, Outcome, settled_epsilon
@@ -49,7 +47,7 @@ class BridgeMatching(AbstractBridgeMethod):
 
     **Raises:** `ValueError` or `TypeError` that names the argument; in `bridge`, `ModuleNotFoundError` without ott-jax.
 
-    Source: Tong et al. 2024, algorithm 1; Shi et al. 2023, section 3.
+    Source: Tong et al. 2024; Shi et al. 2023.
 
     >>> import jax, numpy as np
     >>> from perturbax import transport
@@ -89,7 +87,7 @@ class BridgeMatching(AbstractBridgeMethod):
             drift,
             problem.batches(self.batch_size),
             steps=self.steps,
-            optimizer=_optimizer(self.learning_rate, self.steps),
+            optimizer=adam(self.learning_rate, self.steps, clip=1.0),
             key=fit_key,
             filter_spec=trained,
             chunk=min(self.steps, 250),
@@ -141,10 +139,3 @@ class _Matching(eqx.Module):
         between = (1.0 - s) * x + s * y + jnp.sqrt(self.epsilon * s * (1.0 - s)) * noise
         gap = (drift(between, t) - (y - between) / (1.0 - s)) / drift.scale
         return ((1.0 - s) * jnp.square(gap)).sum(-1).mean()
-
-
-@functools.lru_cache(maxsize=32)
-def _optimizer(learning_rate: float, steps: int) -> optax.GradientTransformation:
-    """The same object for the same settings, so that training compiles once."""
-    schedule = optax.cosine_decay_schedule(learning_rate, steps)
-    return optax.chain(optax.clip_by_global_norm(1.0), optax.adam(schedule))

@@ -27,7 +27,7 @@ class EntropicSemidual(AbstractSemiDiscreteMethod):
     **Raises:** `ValueError` when one is out of range; when used, `ModuleNotFoundError` without ott-jax
     (`pip install perturbax[transport]`).
 
-    Source: Genevay et al. 2016, section 4; solved by ott-jax.
+    Source: Genevay et al. 2016; solved by ott-jax.
 
     >>> from perturbax import transport
     >>> transport.EntropicSemidual(epsilon=0.05).max_iterations

@@ -28,7 +28,7 @@ class GaussianBridge(AbstractBridgeMethod):
 
     **Raises:** `ValueError` when `floor` is negative.
 
-    Source: Janati et al. 2020, theorem 1; Bunne et al. 2023, theorem 3.
+    Source: Janati et al. 2020; Bunne et al. 2023.
 
     >>> import jax, numpy as np
     >>> from perturbax import transport

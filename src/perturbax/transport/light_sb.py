@@ -3,11 +3,11 @@ r"""LightSB: a Schrödinger bridge as quickly as a mixture model, without networ
 Korotin, Gushchin & Burnaev 2024. The adjusted potential is a mixture of Gaussians, `v(y) = sum_k alpha_k N(y; r_k,
 eps S_k)`; the plan `pi(y | x) = exp(x' y / eps) v(y) / c(x)` is then a mixture whose normaliser is explicit,
 
-    c(x) = sum_k alpha_k exp((x' S_k x + 2 r_k' x) / (2 eps)),                                         (proposition 3.2)
+    c(x) = sum_k alpha_k exp((x' S_k x + 2 r_k' x) / (2 eps)),
 
 and the divergence from the true plan is known up to a constant,
 
-    KL(pi* || pi) = L(theta) - L*,    L(theta) = E_{p_0} log c(x) - E_{p_1} log v(y),                  (proposition 3.1)
+    KL(pi* || pi) = L(theta) - L*,    L(theta) = E_{p_0} log c(x) - E_{p_1} log v(y),
 
 which Adam minimises. `log alpha` is stored as `eps log alpha`, and everything in units of one standard deviation of the
 data. What the mixture gives (plan, drift, potential) is in `MixtureProcess`.
@@ -49,7 +49,7 @@ class LightSB(AbstractBridgeMethod):
 
     **Raises:** `ValueError` or `TypeError` that names the argument.
 
-    Source: Korotin et al. 2024, algorithm 1.
+    Source: Korotin et al. 2024.
 
     >>> import jax, numpy as np
     >>> from perturbax import transport

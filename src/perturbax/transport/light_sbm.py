@@ -43,7 +43,7 @@ class LightSBM(AbstractBridgeMethod):
 
     **Raises:** `ValueError` or `TypeError` that names the argument.
 
-    Source: Gushchin et al. 2024, section 3 (optimal projection) and algorithm 1.
+    Source: Gushchin et al. 2024 (optimal projection).
 
     >>> import jax, numpy as np
     >>> from perturbax import transport

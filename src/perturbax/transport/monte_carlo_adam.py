@@ -1,6 +1,6 @@
 """Semi-discrete optimal transport by Adam on a Monte-Carlo sample of the source.
 
-Li et al. 2023, *DPM-OT* (arXiv 2307.11308), algorithm 1, after An et al. 2020: the gradient of the convex energy in the
+Li et al. 2023, *DPM-OT* (arXiv 2307.11308), after An et al. 2020: the gradient of the convex energy in the
 heights `h` is estimated on points `x_s` of the source,
 
     g_i = #{s : argmax_j (<x_s, y_j> + h_j) = i} / S - nu_i,
@@ -38,7 +38,7 @@ class MonteCarloAdam(AbstractSemiDiscreteMethod):
 
     **Raises:** `ValueError` when one is out of range.
 
-    Source: Li et al. 2023, algorithm 1; An et al. 2020, algorithm 1.
+    Source: Li et al. 2023; An et al. 2020.
 
     >>> import jax
     >>> from perturbax import transport

@@ -18,7 +18,7 @@ class NearestNeighbour(AbstractSemiDiscreteMethod):
 
     **Returns:** a frozen method for `transport.semidiscrete`.
 
-    Source: Aurenhammer, Hoffmann & Aronov 1998, section 2 (the Voronoi diagram as the unconstrained assignment).
+    Source: Aurenhammer, Hoffmann & Aronov 1998 (the Voronoi diagram as the unconstrained assignment).
 
     >>> import jax
     >>> from perturbax import transport

@@ -43,7 +43,7 @@ class Sinkhorn(AbstractBridgeMethod):
     **Raises:** `ValueError` or `TypeError` that names the argument; in `bridge`, `SolverError` when the iterations did
     not converge (`throw=False` takes the plan as it is), and `ModuleNotFoundError` without ott-jax.
 
-    Source: Cuturi 2013, algorithm 1; Pooladian & Niles-Weed 2024, section 3 (the Sinkhorn bridge).
+    Source: Cuturi 2013; Pooladian & Niles-Weed 2024 (the Sinkhorn bridge).
 
     >>> import jax, numpy as np
     >>> from perturbax import transport
