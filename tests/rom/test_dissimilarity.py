@@ -135,7 +135,7 @@ def test_euclidean_distances_in_a_mass_matrix():
         (lambda: rom.SnapshotSet(np.eye(3), weight=lambda x: 0.0 * x), ValueError, "weight must be positive definite"),
     ],
 )
-def test_bad_input_is_refused_by_name(call, error, message):
+def test_bad_input_is_refused_by_name(without_type_checks, call, error, message):
     with pytest.raises(error, match=message):
         call()
 

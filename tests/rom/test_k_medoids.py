@@ -76,7 +76,7 @@ def test_one_compilation_for_all_numbers_of_clusters():
         ({"key": 3}, TypeError, "key must be"),
     ],
 )
-def test_bad_input_is_refused_by_name(change, error, message):
+def test_bad_input_is_refused_by_name(without_type_checks, change, error, message):
     call = {"dissimilarity": np.ones((3, 3)) - np.eye(3), "clusters": 2, "key": KEY} | change
     with pytest.raises(error, match=message):
         rom.k_medoids(**call)

@@ -1,7 +1,6 @@
 """Proper orthogonal decomposition: tails, orthonormality, weights, three factorisations, and what it refuses."""
 
 import jax
-import jaxtyping
 import numpy as np
 import pytest
 import scipy.sparse
@@ -9,14 +8,6 @@ import scipy.sparse
 from perturbax import rom
 
 N, M = 30, 16
-
-
-@pytest.fixture(autouse=True, scope="module")
-def without_type_checks():
-    """So that the door itself is seen."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 def snapshots():
@@ -101,11 +92,11 @@ def test_the_tolerance_keeps_the_fewest_modes_that_reach_it():
         (lambda: rom.RandomisedSVD(oversampling=-1), "oversampling must be"),
     ],
 )
-def test_bad_input_is_refused_by_name(call, message):
+def test_bad_input_is_refused_by_name(without_type_checks, call, message):
     with pytest.raises(ValueError, match=message):
         call()
 
 
-def test_another_factorisation_is_refused():
+def test_another_factorisation_is_refused(without_type_checks):
     with pytest.raises(TypeError, match=r"factorisation must be .* did you mean OrthogonalSVD\(\)"):
         rom.pod(snapshots(), factorisation=rom.OrthogonalSVD)

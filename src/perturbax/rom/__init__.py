@@ -20,6 +20,7 @@ from ._efficiency import efficiency as efficiency
 from ._efficiency import gain_interval as gain_interval
 from ._k_medoids import Medoids as Medoids
 from ._k_medoids import k_medoids as k_medoids
+from ._mass import mass_matrix as mass_matrix
 from ._pod import POD as POD
 from ._pod import AbstractFactorisation as AbstractFactorisation
 from ._pod import MethodOfSnapshots as MethodOfSnapshots
@@ -74,6 +75,7 @@ __all__ = [
     "efficiency",
     "gain_interval",
     "k_medoids",
+    "mass_matrix",
     "pod",
     "rom_net",
 ]

@@ -104,14 +104,14 @@ def all_pairs(
         result = (result + result.T) / 2.0
         np.fill_diagonal(result, 0.0)
         near = np.triu(near, 1)
-    pairs = np.nonzero(near)
-    if pairs[0].size:
-        grams = residual_grams((b.rows, b.weighted), a, pairs)
+    first, second = np.nonzero(near)
+    if first.size:
+        grams = residual_grams((b.rows, b.weighted), a, (first, second))
         squares = np.linalg.eigvalsh((grams + grams.transpose(0, 2, 1)) / 2.0)[:, ::-1]
-        found = of_angles(np.arcsin(np.sqrt(np.clip(squares, 0.0, 1.0))), count[pairs])
-        result[pairs] = found
+        found = of_angles(np.arcsin(np.sqrt(np.clip(squares, 0.0, 1.0))), count[first, second])
+        result[first, second] = found
         if same:
-            result[pairs[::-1]] = found
+            result[second, first] = found
     return result
 
 

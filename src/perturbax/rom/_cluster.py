@@ -197,7 +197,8 @@ def cluster(
     """
     check_instance("problem", problem, SnapshotSet, "a rom.SnapshotSet(...)")
     check_instance("method", method, AbstractClusterMethod, "a method such as SineKMedoids()")
-    bases = LocalBases() if bases is None else check_instance("bases", bases, LocalBases, "LocalBases(...)")
+    bases = LocalBases() if bases is None else bases
+    check_instance("bases", bases, LocalBases, "LocalBases(...)")
     check_key("key", key)
     if method.clusters > problem.count:
         raise ValueError(f"clusters must be at most the number of solutions {problem.count}, got {method.clusters}")

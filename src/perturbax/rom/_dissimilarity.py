@@ -208,10 +208,10 @@ def projection_errors(problem: SnapshotSet, bases: Subspaces) -> Float[np.ndarra
     x = problem.snapshots / problem.norms[:, None, None]
     wx = np.asarray(problem.weight.times(x))
     squares = 1.0 - np.square(products(wx, bases.rows)).sum((2, 3))
-    pairs = np.nonzero(squares < NEAR)
-    if pairs[0].size:
-        grams = residual_grams((x, wx), bases, pairs[::-1])
-        squares[pairs] = np.trace(grams, axis1=1, axis2=2)
+    solution, basis = np.nonzero(squares < NEAR)
+    if solution.size:
+        grams = residual_grams((x, wx), bases, (basis, solution))
+        squares[solution, basis] = np.trace(grams, axis1=1, axis2=2)
     return np.sqrt(np.clip(squares, 0.0, 1.0))
 
 

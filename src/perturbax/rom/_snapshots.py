@@ -94,13 +94,14 @@ class SnapshotSet(eqx.Module):
         """The same without the mean field, which is added to the lift: for fields on top of a large constant."""
         mean = self.rows.mean(0)
         lift = mean if self.lift is None else self.lift + mean
-        return SnapshotSet(
+        new = SnapshotSet(
             self.snapshots + (0.0 if self.lift is None else self.lift),
             params=self.params,
             weight=self.weight,
             features=self.features,
             lift=lift,
         )
+        return eqx.tree_at(lambda s: s.kept, new, self.kept[new.kept])
 
 
 def _squares(x: Float[np.ndarray, "M times n"], weight: AbstractWeight) -> Float[np.ndarray, " M"]:

@@ -43,8 +43,8 @@ def advection(params: Any, nodes: int = 300) -> Float[np.ndarray, "M n"]:
 
 
 def burgers(params: Any, nodes: int = 300, times: int = 10) -> Float[np.ndarray, "M times n"]:
-    """`u_t + (u^2 / 2)_x = nu u_xx` on (0, 1) from a smoothed step of height `a` at 0.2, at `times` moments up to 0.8 by
-    the local Lax-Friedrichs scheme. `params` holds `(log a, log nu)` in rows, with `a <= 1` and `nu <= 0.02`."""
+    """`u_t + (u^2 / 2)_x = nu u_xx` on (0, 1) from a smoothed step of height `a` at 0.2, at `times` moments up to 0.8
+    by the local Lax-Friedrichs scheme. `params` holds `(log a, log nu)` in rows, with `a <= 1` and `nu <= 0.02`."""
     with core.float64():
         return np.asarray(_burgers(jnp.asarray(params), jnp.linspace(0.0, 1.0, nodes), times))
 
@@ -73,9 +73,9 @@ def _burgers(params: Float[Array, "M 2"], x: Float[Array, " n"], times: int) -> 
 
 
 def moving_laser(params: Any, side: int = 60, times: int = 40) -> Float[np.ndarray, "M times n"]:
-    """`T_t = div(k grad T) + q` with `k = 0.01 (1 + 0.5 T)` on the unit square with insulated sides, up to time 1, under
-    a spot of width 0.05 that moves from left to right. `params` holds `(log power, height of the path, speed)` in rows,
-    with powers up to 20, so that temperatures stay below 10."""
+    """`T_t = div(k grad T) + q` with `k = 0.01 (1 + 0.5 T)` on the unit square with insulated sides, up to time 1,
+    under a spot of width 0.05 that moves from left to right. `params` holds `(log power, height of the path, speed)` in
+    rows, with powers up to 20, so that temperatures stay below 10."""
     with core.float64():
         return np.asarray(_moving_laser(jnp.asarray(params), side, times))
 
