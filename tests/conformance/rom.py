@@ -1,5 +1,7 @@
 """How the conformance suite tries the methods of `rom`."""
 
+import dataclasses
+
 import numpy as np
 
 from perturbax import rom
@@ -10,7 +12,7 @@ FIELDS = np.exp(-(((np.linspace(0.0, 1.0, 20) - S[:, None]) / 0.2) ** 2))
 
 def make(cls):
     given = {"clusters": 3, "restarts": 2}
-    return cls(**{name: value for name, value in given.items() if name in cls.__dataclass_fields__})
+    return cls(**{field.name: given[field.name] for field in dataclasses.fields(cls) if field.name in given})
 
 
 def solve(method, key, fields=FIELDS, params=S[:, None]):

@@ -14,6 +14,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float, Int
 
+from ..core import float64
 from ._weight import AbstractWeight
 
 # Pairs whose sines are smaller than 1e-3 are worked out again from their residual.
@@ -30,6 +31,7 @@ class Subspaces(NamedTuple):
     dimensions: Int[np.ndarray, " M"]
 
 
+@float64()
 def subspaces(x: Float[np.ndarray, "M times n"], weight: AbstractWeight, modes: int) -> Subspaces:
     """The spans of the leading POD modes of each trajectory; of a single field its direction."""
     count, times, n = x.shape
@@ -46,6 +48,7 @@ def subspaces(x: Float[np.ndarray, "M times n"], weight: AbstractWeight, modes: 
     return Subspaces(rows, np.asarray(weight.times(rows)), dimensions)
 
 
+@float64()
 def products(a: Float[np.ndarray, "A r n"], b: Float[np.ndarray, "B s n"]) -> Float[np.ndarray, "A B r s"]:
     """All products of rows, as one matrix product; with several devices each has a part of the rows of `a`."""
     left, right = a.reshape(-1, a.shape[2]), b.reshape(-1, b.shape[2])
@@ -59,6 +62,7 @@ def products(a: Float[np.ndarray, "A r n"], b: Float[np.ndarray, "B s n"]) -> Fl
     return flat.reshape(a.shape[0], a.shape[1], b.shape[0], b.shape[1]).transpose(0, 2, 1, 3)
 
 
+@float64()
 def residual_grams(
     target: tuple[Any, Any], basis: Subspaces, pairs: tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]
 ) -> Float[np.ndarray, "k r r"]:

@@ -14,8 +14,8 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..core import Method, check_array, check_instance, check_integer, check_key, check_number, float64, write_atomic
-from ._dissimilarity import projection_errors, stacked
+from ..core import Method, check_array, check_instance, check_integer, check_key, check_number, write_atomic
+from ._dissimilarity import check_like, projection_errors, stacked
 from ._pod import POD, AbstractFactorisation, OrthogonalSVD, decompose
 from ._snapshots import SnapshotSet
 
@@ -135,9 +135,8 @@ class ClusterSolution(eqx.Module):
         found = np.empty_like(new.snapshots)
         for k, basis in enumerate(self.bases):
             chosen = new.snapshots[labels == k]
-            found[labels == k] = (
-                basis.project(chosen.reshape(-1, chosen.shape[2])).reshape(chosen.shape) if (chosen.size) else chosen
-            )
+            if chosen.size:
+                found[labels == k] = basis.project(chosen.reshape(-1, chosen.shape[2])).reshape(chosen.shape)
         return found if self.lift is None else found + self.lift
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -154,15 +153,10 @@ class ClusterSolution(eqx.Module):
 
     def _errors(self, new: SnapshotSet, modes: int | None) -> Float[np.ndarray, "M K"]:
         bases = stacked([basis.modes[:modes] for basis in self.bases], self.bases[0].weight)
-        with float64():
-            return projection_errors(new, bases)
+        return projection_errors(new, bases)
 
     def _checked(self, new: SnapshotSet) -> SnapshotSet:
-        check_instance("new", new, SnapshotSet, "a rom.SnapshotSet(...)")
-        size = self.bases[0].modes.shape[1]
-        if new.snapshots.shape[2] != size:
-            raise ValueError(f"new must have fields of {size} values, got {new.snapshots.shape[2]}")
-        return new
+        return check_like("new", new, self.bases[0].modes.shape[1])
 
     def _labels(self, new: SnapshotSet, labels: Any) -> Int[np.ndarray, " M"]:
         if labels is None:

@@ -16,7 +16,7 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Float
 
-from ..core import check_instance, check_integer, float64
+from ..core import check_instance, check_integer
 from ._angles import NEAR, Subspaces, all_pairs, principal_angles, products, residual_grams, subspaces
 from ._snapshots import SnapshotSet
 
@@ -47,10 +47,9 @@ class AbstractAngle(AbstractDissimilarity):
 
     def between(self, a: SnapshotSet, b: SnapshotSet) -> Float[np.ndarray, "A B"]:
         """See `AbstractDissimilarity`."""
-        with float64():
-            first = subspaces(a.snapshots, a.weight, self.modes)
-            second = first if a is b else subspaces(b.snapshots, b.weight, self.modes)
-            return all_pairs(first, second, self.of_products, self.of_angles, same=a is b)
+        first = subspaces(a.snapshots, a.weight, self.modes)
+        second = first if a is b else subspaces(b.snapshots, b.weight, self.modes)
+        return all_pairs(first, second, self.of_products, self.of_angles, same=a is b)
 
 
 class Chordal(AbstractAngle):
@@ -136,9 +135,8 @@ class ProjectionError(AbstractDissimilarity):
 
     def between(self, a: SnapshotSet, b: SnapshotSet) -> Float[np.ndarray, "A B"]:
         """See `AbstractDissimilarity`."""
-        with float64():
-            first, second = (subspaces(s.snapshots, s.weight, self.modes) for s in (a, b))
-            forward = np.asarray(self.symmetrise(projection_errors(a, second), projection_errors(b, first).T))
+        first, second = (subspaces(s.snapshots, s.weight, self.modes) for s in (a, b))
+        forward = np.asarray(self.symmetrise(projection_errors(a, second), projection_errors(b, first).T))
         if a is b:
             np.fill_diagonal(forward, 0.0)
         return forward
@@ -156,8 +154,7 @@ class Euclidean(AbstractDissimilarity):
         flat = (-1, 1, a.snapshots.shape[1] * a.snapshots.shape[2])
         x = a.snapshots.reshape(flat)
         wy = np.asarray(b.weight.times(b.snapshots)).reshape(flat)
-        with float64():
-            inner = products(x, wy)[..., 0, 0]
+        inner = products(x, wy)[..., 0, 0]
         squares = np.square(a.norms)[:, None] + np.square(b.norms)[None, :] - 2.0 * inner
         distances = np.sqrt(np.maximum(squares, 0.0))
         if a is b:
@@ -190,16 +187,15 @@ def dissimilarity(
     check_instance("problem", problem, SnapshotSet, "a rom.SnapshotSet(...)")
     kind = Chordal() if kind is None else kind
     check_instance("kind", kind, AbstractDissimilarity, "a dissimilarity such as Chordal()")
-    other = problem if other is None else check_like("other", other, problem)
+    other = problem if other is None else check_like("other", other, problem.snapshots.shape[2])
     return kind.between(problem, other)
 
 
-def check_like(name: str, value: Any, problem: SnapshotSet) -> SnapshotSet:
-    """Refuse solutions that do not have the fields of a problem."""
+def check_like(name: str, value: Any, size: int) -> SnapshotSet:
+    """Refuse solutions that do not have fields of a size."""
     check_instance(name, value, SnapshotSet, "a rom.SnapshotSet(...)")
-    wanted, got = (s.snapshots.shape[2] for s in (problem, value))
-    if wanted != got:
-        raise ValueError(f"{name} must have fields of {wanted} values, got {got}")
+    if value.snapshots.shape[2] != size:
+        raise ValueError(f"{name} must have fields of {size} values, got {value.snapshots.shape[2]}")
     return value
 
 

@@ -1,8 +1,7 @@
 """ROM-net: a dictionary of local reduced bases and a classifier that recommends one from cheap features.
 
 The features are what is known before a simulation: parameters, or numbers from the loading. Which of them matter is
-told by their mutual information with the clusters; of several that say the same, one is kept (minimum redundancy,
-maximum relevance).
+told by their mutual information with the clusters; of several that say the same, one is kept.
 """
 
 from typing import Any
@@ -51,7 +50,7 @@ def rom_net(
 
     - `problem`: the one that was clustered; `solution`: what `cluster` returned for it.
     - `classifier`: a scikit-learn classifier; logistic regression of standardised features when `None`.
-    - `count`: how many features to keep, by minimum redundancy and maximum relevance; all when `None`.
+    - `count`: how many features to keep, those that say most of the clusters and least of each other; all when `None`.
     - `key`: JAX PRNG key, of folds and of the estimates of mutual information.
 
     **Returns:** a `ROMNet`.
@@ -108,17 +107,17 @@ def rom_net(
 def select_features(
     table: Float[np.ndarray, "M q"], labels: Int[np.ndarray, " M"], count: int, seed: int
 ) -> tuple[int, ...]:
-    """Columns one after another: that with the largest mutual information with the labels, less its mean absolute
-    correlation with those that were chosen already, in units of the largest mutual information."""
+    """Columns one after another: that with the largest mutual information with the labels, times what its correlation
+    with each of those that were chosen already leaves of it."""
     from sklearn.feature_selection import mutual_info_classif
 
     relevance = mutual_info_classif(table, labels, random_state=seed)
     spread = table.std(0)
     standard = (table - table.mean(0)) / np.where(spread > 0.0, spread, 1.0)
-    redundancy = np.abs(standard.T @ standard) / len(table) * max(relevance.max(), np.finfo(float).tiny)
+    correlation = np.abs(standard.T @ standard) / len(table)
     chosen = [int(relevance.argmax())]
     while len(chosen) < count:
-        score = relevance - redundancy[:, chosen].mean(1)
+        score = relevance * (1.0 - correlation[:, chosen].max(1))
         score[chosen] = -np.inf
         chosen.append(int(score.argmax()))
     return tuple(chosen)

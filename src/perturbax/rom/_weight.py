@@ -90,7 +90,10 @@ def settle_weight(weight: Any, size: int) -> AbstractWeight:
     `TypeError` for anything else.
     """
     if weight is None or isinstance(weight, AbstractWeight):
-        return Diagonal() if weight is None else weight
+        settled = Diagonal() if weight is None else weight
+        if isinstance(settled, Diagonal) and settled.entries is not None and settled.entries.size != size:
+            raise ValueError(f"weight must have shape ({size},), got {settled.entries.shape}")
+        return settled
     if scipy.sparse.issparse(weight):
         matrix = scipy.sparse.csr_array(weight, dtype=np.float64)
         if matrix.shape != (size, size):

@@ -35,12 +35,8 @@ class GlobalPOD(AbstractClusterMethod):
     (4, 4)
     """
 
+    clusters: ClassVar[int] = 1
     papers: ClassVar[tuple[Paper, ...]] = (SNAPSHOTS,)
-
-    @property
-    def clusters(self) -> int:
-        """One."""
-        return 1
 
     def partition(self, problem: SnapshotSet, key: Any) -> Partition:
         """See `rom.cluster`."""

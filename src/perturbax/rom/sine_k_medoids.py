@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from ..core import Paper, check_instance, check_integer
 from ._cluster import AbstractClusterMethod, Partition
-from ._dissimilarity import AbstractDissimilarity, Chordal
+from ._dissimilarity import AbstractAngle, Chordal, ProjectionError
 from ._papers import FASTER_PAM, LOCAL_BASES_BY_ANGLES, ROM_NET
 from ._rules import around_medoids
 from ._snapshots import SnapshotSet
@@ -46,14 +46,14 @@ class SineKMedoids(AbstractClusterMethod):
     """
 
     clusters: int = 5
-    angle: AbstractDissimilarity = Chordal()
+    angle: AbstractAngle | ProjectionError = Chordal()
     restarts: int = 10
 
     papers: ClassVar[tuple[Paper, ...]] = (LOCAL_BASES_BY_ANGLES, ROM_NET, FASTER_PAM)
 
     def __check_init__(self):
         check_integer("clusters", self.clusters, minimum=1)
-        check_instance("angle", self.angle, AbstractDissimilarity, "a dissimilarity such as Chordal()")
+        check_instance("angle", self.angle, AbstractAngle | ProjectionError, "an angle such as Chordal()")
         check_integer("restarts", self.restarts, minimum=0)
 
     def partition(self, problem: SnapshotSet, key: Any) -> Partition:

@@ -1,6 +1,7 @@
 """Families of solutions of parametrised equations, for studies of reduced bases. Everything in float64."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -108,3 +109,25 @@ def _moving_laser(params: Float[Array, "M 3"], side: int, times: int) -> Float[A
         return jax.lax.scan(record, jnp.zeros((side, side)), jnp.arange(times))[1]
 
     return jax.lax.map(one, params)
+
+
+class Family(NamedTuple):
+    """Solutions, and the box in which their parameters are uniform."""
+
+    solve: Callable[[Any], Any]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+    def draw(self, key: Any, count: int) -> tuple[Float[np.ndarray, "M p"], Any]:
+        """Parameters and their solutions."""
+        share = np.asarray(jax.random.uniform(key, (count, len(self.low))), np.float64)
+        params = np.array(self.low) + share * np.subtract(self.high, self.low)
+        return params, self.solve(params)
+
+
+FAMILIES = {
+    "reaction-diffusion": Family(reaction_diffusion, (np.log(10.0), 0.1), (np.log(1e4), 0.9)),
+    "advection": Family(advection, (np.log(0.1), 0.0), (np.log(10.0), 0.8)),
+    "burgers": Family(burgers, (np.log(0.1), np.log(0.002)), (0.0, np.log(0.02))),
+    "laser": Family(moving_laser, (np.log(1.0), 0.2, 0.2), (np.log(20.0), 0.8, 0.8)),
+}
