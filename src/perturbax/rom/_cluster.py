@@ -95,7 +95,8 @@ class ClusterSolution(eqx.Module):
       error when each is approximated by a multiple of its medoid.
     - `dissimilarity`: the matrix that was clustered, or `None`.
     - `bases`: a `POD` for each cluster.
-    - `rule`: how new solutions are assigned; `lift`: what was subtracted from fields.
+    - `rule`: how new solutions are assigned; `lift`: what was subtracted from fields; `kept`: the indices among the
+      user's solutions of those that `labels` and `medoids` speak of, as in `SnapshotSet`.
     - `stats`: `sizes` of the clusters, `reduced`: the clusters whose basis has fewer modes than asked for, by number.
     """
 
@@ -106,6 +107,7 @@ class ClusterSolution(eqx.Module):
     bases: tuple[POD, ...]
     rule: AbstractRule
     lift: Float[np.ndarray, " n"] | None
+    kept: Int[np.ndarray, " M"]
     stats: dict[str, Any]
 
     def assign(self, new: SnapshotSet) -> Int[np.ndarray, " M"]:
@@ -141,8 +143,8 @@ class ClusterSolution(eqx.Module):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write labels, medoids and bases to an `.npz` file, atomically: `basis_0`, `basis_1`, ... with a mode in each
-        row, and `singular_values_0`, ..."""
-        arrays: dict[str, Any] = {"labels": self.labels}
+        row, `singular_values_0`, ..., and `kept`."""
+        arrays: dict[str, Any] = {"labels": self.labels, "kept": self.kept}
         arrays |= {} if self.medoids is None else {"medoids": self.medoids}
         arrays |= {} if self.lift is None else {"lift": self.lift}
         for k, basis in enumerate(self.bases):
@@ -215,6 +217,7 @@ def cluster(
         bases=tuple(made),
         rule=found.rule,
         lift=problem.lift,
+        kept=problem.kept,
         stats={"sizes": sizes.tolist(), "reduced": reduced, **found.stats},
     )
 
