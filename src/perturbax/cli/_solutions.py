@@ -8,6 +8,8 @@ import numpy as np
 
 from perturbax import interop
 
+from ._options import check_writable
+
 _ARRAYS = (".npy", ".npz", ".csv", ".h5", ".hdf5")
 
 
@@ -67,11 +69,23 @@ def load_params(option: str, path: Path) -> np.ndarray:
     return load_points(option, path)
 
 
-def modes_on_mesh(mesh: interop.Mesh, modes: Mapping[str, np.ndarray]) -> interop.Mesh:
+def check_vtu(option: str, path: Path | None, paths: Sequence[Path]) -> None:
+    """Refuse an output on a mesh that could not be written, before anything is read."""
+    if path is None:
+        return
+    check_writable(option, path)
+    if path.suffix != ".vtu":
+        raise ValueError(f"{option} {path} must end with .vtu")
+    if paths[0].suffix in _ARRAYS:
+        raise ValueError(f"{option} needs solutions on a mesh")
+
+
+def write_modes(path: Path, mesh: interop.Mesh | None, modes: Mapping[str, np.ndarray]) -> None:
     """The mesh with modes as fields of its points."""
+    assert mesh is not None
     shape = (len(mesh.points), -1)
     fields = {name: np.squeeze(values.reshape(shape)) for name, values in modes.items()}
-    return interop.Mesh(mesh.points, mesh.cells, fields)
+    interop.write_mesh(path, interop.Mesh(mesh.points, mesh.cells, fields))
 
 
 def _array(option: str, path: Path, field: str | None) -> np.ndarray:

@@ -48,19 +48,18 @@ def pod(
     import jax
     import numpy as np
 
-    from perturbax import interop, rom
+    from perturbax import rom
     from perturbax.core import enable_compilation_cache, write_atomic
 
     from ._choices import choose
     from ._console import note, print_json
-    from ._solutions import load_solutions, load_weight, modes_on_mesh
+    from ._solutions import check_vtu, load_solutions, load_weight, write_modes
 
     kinds = {"svd": rom.OrthogonalSVD(), "snapshots": rom.MethodOfSnapshots(), "randomised": rom.RandomisedSVD()}
     kind = kinds[choose("--factorisation", factorisation, kinds)]
     check_writable("--out", out)
-    _check_vtu(vtu)
+    check_vtu("--vtu", vtu, snapshots)
     loaded = load_solutions("SNAPSHOTS", snapshots, field)
-    _check_mesh(vtu, loaded)
     inner = load_weight("--weight", weight, loaded)
     enable_compilation_cache()
     rows = loaded.fields.reshape(-1, loaded.fields.shape[-1])
@@ -69,7 +68,7 @@ def pod(
     np.savez(buffer, modes=found.modes, singular_values=found.singular_values)
     write_atomic(out, buffer.getvalue())
     if vtu is not None:
-        interop.write_mesh(vtu, modes_on_mesh(loaded.mesh, {f"mode_{j}": mode for j, mode in enumerate(found.modes)}))
+        write_modes(vtu, loaded.mesh, {f"mode_{j}": mode for j, mode in enumerate(found.modes)})
     facts = {"snapshots": len(rows), "values": rows.shape[1], "modes": len(found.modes), "error": found.error}
     if as_json:
         print_json({"out": str(out), **facts, "singular_values": found.singular_values.tolist()})
@@ -113,23 +112,22 @@ def cluster(
     """
     import jax
 
-    from perturbax import interop, rom
+    from perturbax import rom
     from perturbax.core import enable_compilation_cache
 
     from ._console import note, print_json
     from ._local_bases import draw, held_out_errors, method_of, parse_counts, tell
-    from ._solutions import load_params, load_solutions, load_weight, modes_on_mesh
+    from ._solutions import check_vtu, load_params, load_solutions, load_weight, write_modes
 
     counts = parse_counts("--clusters", clusters)
     if not 0.0 <= holdout < 1.0:
         raise ValueError(f"--holdout must be a share in [0, 1), got {holdout:g}")
     check_writable("--out", out)
-    _check_vtu(vtu)
+    check_vtu("--vtu", vtu, snapshots)
     if picture is not None:
         check_writable("--picture", picture)
     maker = method_of(method, angle_modes)
     loaded = load_solutions("SNAPSHOTS", snapshots, field)
-    _check_mesh(vtu, loaded)
     inner = load_weight("--weight", weight, loaded)
     table = None if params is None else load_params("--params", params)
     enable_compilation_cache()
@@ -148,7 +146,7 @@ def cluster(
     solved.save(out)
     if vtu is not None:
         named = {f"cluster_{k}_mode_{j}": m for k, b in enumerate(solved.bases) for j, m in enumerate(b.modes)}
-        interop.write_mesh(vtu, modes_on_mesh(loaded.mesh, named))
+        write_modes(vtu, loaded.mesh, named)
     if picture is not None:
         draw(picture, judged, errors)
     facts: dict[str, Any] = {
@@ -168,15 +166,3 @@ def cluster(
     if solved.stats["reduced"]:
         note(f"fewer than {modes} modes in clusters {', '.join(map(str, solved.stats['reduced']))}: too few solutions")
     print(out)
-
-
-def _check_vtu(path: Path | None) -> None:
-    if path is not None:
-        check_writable("--vtu", path)
-        if path.suffix != ".vtu":
-            raise ValueError(f"--vtu {path} must end with .vtu")
-
-
-def _check_mesh(path: Path | None, loaded: Any) -> None:
-    if path is not None and loaded.mesh is None:
-        raise ValueError("--vtu needs solutions on a mesh")

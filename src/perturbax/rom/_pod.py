@@ -89,15 +89,19 @@ class MethodOfSnapshots(AbstractFactorisation):
         return 1e-7
 
     def factor(self, x: Any, weight: AbstractWeight, rank: int | None, key: Any) -> tuple[Any, Any]:
-        x = jnp.asarray(x)
-        wx = jnp.asarray(weight.times(x))
-        vectors, values = _eigen(x, wx)
-        values = values[: min(x.shape)]
+        # On a CPU by NumPy, whose product of an array with its own transpose takes half the work of another.
+        xp: Any = np if jax.default_backend() == "cpu" else jnp
+        squares, vectors = xp.linalg.eigh(xp.asarray(x) @ xp.asarray(weight.times(x)).T)
+        values = np.sqrt(np.maximum(np.asarray(squares)[::-1], 0.0))[: min(x.shape)]
         count = max(int((values > self.resolution * values[0]).sum()), 1)
         count = count if rank is None else min(rank, count)
-        modes, gram = _combine(vectors[:, :count], values[:count], x, wx)
-        if bool(jnp.abs(gram - jnp.eye(count)).max() > 1e-10):
-            modes = _whiten(modes, gram)
+        if not values[0] > 0.0:
+            return xp.zeros((1, x.shape[1])), values
+        modes = (vectors[:, ::-1][:, :count] / values[:count]).T @ x
+        gram = modes @ xp.asarray(weight.times(modes)).T
+        if abs(gram - np.eye(count)).max() > 1e-10:
+            # The factor is near the identity, and a product with its inverse is what is fastest.
+            modes = xp.linalg.inv(xp.linalg.cholesky((gram + gram.T) / 2.0)) @ modes
         return modes, values
 
 
@@ -191,14 +195,14 @@ def decompose(
     with float64():
         modes, values = factorisation.factor(x, weight, rank, key)
         values = np.asarray(values)
-        total = float(np.vdot(x, weight.times(x)))
-    if not values[0] > 0.0 or not total > 0.0:
+    if not values[0] > 0.0:
         raise ValueError("snapshots must not all be zero, nor weight negative on them")
     floor = max(factorisation.resolution, np.finfo(np.float64).eps * max(x.shape)) * values[0]
     count = min(int((values > floor).sum()), modes.shape[0])
     squares = np.square(values)
-    # After all modes that were computed there is a rest only when not all were.
-    rest = 0.0 if values.size == min(x.shape) else max(total - float(squares.sum()), 0.0)
+    rest = 0.0
+    if values.size < min(x.shape):
+        rest = max(float(np.vdot(x, weight.times(x))) - float(squares.sum()), 0.0)
     tails = np.append(np.cumsum(squares[::-1])[::-1], 0.0) + rest
     if tol is not None:
         enough = tails <= tol**2 * tails[0]
@@ -211,25 +215,3 @@ def decompose(
 def _rotate(q: Float[Array, "p n"], r: Float[Array, "p m"]) -> tuple[Float[Array, "k n"], Float[Array, " k"]]:
     u, s, _ = jnp.linalg.svd(r, full_matrices=False)
     return u.T @ q, s
-
-
-@jax.jit
-def _eigen(x: Float[Array, "m n"], wx: Float[Array, "m n"]) -> tuple[Float[Array, "m m"], Float[Array, " m"]]:
-    squares, vectors = jnp.linalg.eigh(x @ wx.T)
-    return vectors[:, ::-1], jnp.sqrt(jnp.maximum(squares[::-1], 0.0))
-
-
-@jax.jit
-def _combine(
-    vectors: Float[Array, "m k"], values: Float[Array, " k"], x: Float[Array, "m n"], wx: Float[Array, "m n"]
-) -> tuple[Float[Array, "k n"], Float[Array, "k k"]]:
-    """Modes, and their products with each other, which rounding takes away from the identity."""
-    mix = (vectors / values).T
-    modes = mix @ x
-    return modes, (modes @ wx.T) @ mix.T
-
-
-@jax.jit
-def _whiten(modes: Float[Array, "k n"], gram: Float[Array, "k k"]) -> Float[Array, "k n"]:
-    factor = jnp.linalg.cholesky((gram + gram.T) / 2.0)
-    return jax.scipy.linalg.solve_triangular(factor, modes, lower=True)
