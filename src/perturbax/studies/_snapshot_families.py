@@ -19,7 +19,7 @@ def reaction_diffusion(params: Any, nodes: int = 300) -> Float[np.ndarray, "M n"
 
 
 @jax.jit
-def _reaction_diffusion(params: Float[Array, "M 2"], x: Float[Array, " n+2"]) -> Float[Array, "M n"]:
+def _reaction_diffusion(params: Float[Array, "M 2"], x: Float[Array, " nodes"]) -> Float[Array, "M n"]:
     h, inside = x[1] - x[0], x[1:-1]
     source = jnp.exp(params[:, :1]) * jnp.exp(-(((inside - params[:, 1:]) / 0.03) ** 2))
     side = jnp.full_like(source, -1.0 / h**2)

@@ -223,6 +223,7 @@ def _draw_errors(axes: Any, rows: "pd.DataFrame") -> None:
             label = _LABELS.get(name, name)
             axes.semilogy(CURVE, np.median(curves, 0), "o-", color=color, markersize=4, linewidth=1.7, label=label)
             axes.fill_between(CURVE, curves.min(0), curves.max(0), color=color, alpha=0.12, linewidth=0)
+    axes.set_xticks((1, 4, 8, 12, 16))
     axes.set(xlabel="modes of a basis", ylabel="mean relative error of unseen solutions")
     axes.set_title("8 clusters", loc="left", fontsize=10, fontweight="bold")
     axes.grid(True, which="major", color="0.9", linewidth=0.8)
@@ -250,7 +251,7 @@ def _draw_gains(axes: Any, rows: "pd.DataFrame", control: "pd.DataFrame") -> Non
     axes.set_title("Told before, and true", loc="left", fontsize=10, fontweight="bold")
     axes.grid(True, which="major", color="0.9", linewidth=0.8)
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(frameon=False, fontsize=8)
+        axes.legend(frameon=False, fontsize=8, loc="center right", bbox_to_anchor=(1.0, 0.31))
 
 
 def _ranked(labels: np.ndarray, value: np.ndarray) -> np.ndarray:
