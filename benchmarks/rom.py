@@ -67,7 +67,7 @@ def of_snapshots(values: int) -> None:
     version = importlib.metadata.version("pymor")
     ours = took["ours"]
     print(
-        f"POD, {values} x {len(x)}, {RANK} modes, method of snapshots: {ours:.2f} s, {ours / took['pymor']:.2f} of pyMOR "
+        f"POD, {values} x {len(x)}, {RANK} modes, of snapshots: {ours:.2f} s, {ours / took['pymor']:.2f} of pyMOR "
         f"{version} (wanted 1.5), {ours / took['numpy']:.2f} of bare NumPy; randomised {took['randomised']:.2f} s; "
         f"singular values agree to {gap.max():.0e}"
     )
@@ -87,7 +87,7 @@ def of_orthogonal(values: int = 100_000) -> None:
     gap = np.abs(rom.pod(x).singular_values - np.linalg.svd(x, compute_uv=False)).max()
     ours = took["ours"]
     print(
-        f"POD, {values} x {len(x)}, orthogonal: {ours:.2f} s, {ours / took['pymor']:.2f} of pyMOR's qr_svd (wanted 1.5), "
+        f"POD, {values} x {len(x)}, by QR: {ours:.2f} s, {ours / took['pymor']:.2f} of pyMOR's qr_svd (wanted 1.5), "
         f"{ours / took['numpy']:.2f} of NumPy's SVD; singular values agree to {gap:.0e}"
     )
 
@@ -138,7 +138,7 @@ def medoids(count: int = 2000, clusters: int = 16) -> None:
     cost = rom.k_medoids(d, clusters, key=key).cost
     version = importlib.metadata.version("kmedoids")
     print(
-        f"k-medoids, {count} points, {clusters} medoids: {took['ours']:.2f} s, {took['ours'] / took['theirs']:.1f} times "
+        f"k-medoids, {count} points, {clusters} medoids: {took['ours']:.2f} s, {took['ours'] / took['theirs']:.1f} of "
         f"FasterPAM {version}, with ten restarts {took['ten']:.2f} s; cost over their best of ten: {cost / theirs:.4f} "
         "(wanted 1.01)"
     )
