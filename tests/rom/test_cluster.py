@@ -84,7 +84,9 @@ def test_an_overlap_takes_the_nearest_of_the_others(problem, solved):
 
 def test_small_clusters_have_fewer_modes_and_say_so():
     fields = np.eye(6)[[0, 0, 0, 1, 2, 3]] * np.arange(1.0, 7.0)[:, None]
-    solved = rom.cluster(rom.SnapshotSet(fields), rom.SineKMedoids(clusters=4), key=KEY, bases=rom.LocalBases(modes=2))
+    solved = rom.cluster(
+        rom.SnapshotSet(fields), rom.SineKMedoids(4, restarts=1), key=KEY, bases=rom.LocalBases(modes=2)
+    )
     assert solved.stats["reduced"] == {0: 1, 1: 1, 2: 1, 3: 1}
     loose = rom.cluster(rom.SnapshotSet(fields), rom.GlobalPOD(), key=KEY, bases=rom.LocalBases(tolerance=0.5))
     assert loose.stats["reduced"] == {}
@@ -97,7 +99,9 @@ def test_trajectories_are_clustered_by_their_subspaces():
     planes = np.linalg.qr(random.normal(size=(20, 4)))[0].T.reshape(2, 2, 20)
     x = np.stack([random.normal(size=(7, 2)) @ planes[i % 2] + 1e-3 * random.normal(size=(7, 20)) for i in range(12)])
     for angle in (rom.Chordal(2), rom.Gap(2), rom.Grassmann(2), rom.ProjectionError(2)):
-        solved = rom.cluster(rom.SnapshotSet(x), rom.SineKMedoids(2, angle), key=KEY, bases=rom.LocalBases(modes=2))
+        solved = rom.cluster(
+            rom.SnapshotSet(x), rom.SineKMedoids(2, angle, restarts=1), key=KEY, bases=rom.LocalBases(modes=2)
+        )
         assert len(set(solved.labels[::2])) == len(set(solved.labels[1::2])) == 1
         assert solved.labels[0] != solved.labels[1]
         assert solved.errors(rom.SnapshotSet(x)).max() < 0.01
@@ -108,7 +112,7 @@ def test_pebl_finds_subspaces_that_no_medoid_spans():
     random = np.random.default_rng(1)
     e = np.eye(10)
     x = np.concatenate([random.normal(size=(15, 2)) @ e[[0, 1]], random.normal(size=(15, 2)) @ e[[2, 3]]])
-    solved = rom.cluster(rom.SnapshotSet(x), rom.PEBL(2, modes=2), key=KEY, bases=rom.LocalBases(modes=2))
+    solved = rom.cluster(rom.SnapshotSet(x), rom.PEBL(2, modes=2, restarts=3), key=KEY, bases=rom.LocalBases(modes=2))
     assert solved.cost < 1e-28
     assert set(solved.labels[:15]) != set(solved.labels[15:])
     assert solved.errors(rom.SnapshotSet(x)).max() < 1e-12
@@ -117,7 +121,7 @@ def test_pebl_finds_subspaces_that_no_medoid_spans():
 def test_the_means_of_a_weighted_k_means_are_those_of_the_weighted_space():
     fields, _ = pulses(30)
     w = np.geomspace(1e-3, 10.0, 60)
-    method = rom.EuclideanKMeans(clusters=3)
+    method = rom.EuclideanKMeans(clusters=3, restarts=2)
     weighted = rom.cluster(rom.SnapshotSet(fields, weight=w), method, key=KEY)
     plain = rom.cluster(rom.SnapshotSet(fields * np.sqrt(w)), method, key=KEY)
     np.testing.assert_array_equal(weighted.labels, plain.labels)
@@ -127,7 +131,7 @@ def test_the_means_of_a_weighted_k_means_are_those_of_the_weighted_space():
 def test_parameters_are_compared_in_units_of_their_spread():
     params = np.array([[0.0, 0.0], [0.0, 1e6], [1.0, 0.0], [1.0, 1e6]])
     problem = rom.SnapshotSet(np.eye(4), params=params)
-    solved = rom.cluster(problem, rom.ParameterKMeans(clusters=4), key=KEY)
+    solved = rom.cluster(problem, rom.ParameterKMeans(clusters=4, restarts=2), key=KEY)
     assert sorted(solved.labels) == [0, 1, 2, 3]
     np.testing.assert_array_equal(solved.assign(problem), solved.labels)
     with pytest.raises(ValueError, match="params must have 2 columns"):
