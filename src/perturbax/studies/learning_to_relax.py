@@ -288,7 +288,7 @@ def plot(table: "pd.DataFrame") -> Any:
         rows = select(table, part="shifts", variance=variance)
         top, bottom = axes[0, column], axes[1, column]
         top.set_title(f"SOR, {variance} variance of the shift", loc="left", fontsize=10, fontweight="bold")
-        top.set(xlabel="iterations spent", ylabel="instances that remain" if column == 0 else None)
+        top.set(xlabel="thousands of iterations spent", ylabel="instances that remain" if column == 0 else None)
         bottom.set(xlabel="shift", ylabel="chosen ω, last half" if column == 0 else None, ylim=(0.97, 2.0))
         if len(rows):
             _draw_spent(top, rows.iloc[0])
@@ -298,6 +298,7 @@ def plot(table: "pd.DataFrame") -> Any:
     _draw_heat(axes[0, 2], axes[1, 2], select(table, part="heat"))
     for panel in axes.flat:
         panel.grid(True, which="major", color="0.9", linewidth=0.8)
+        panel.set_axisbelow(True)
         panel.spines[["top", "right"]].set_visible(False)
     return figure
 
@@ -309,7 +310,7 @@ def _draw_spent(axes: Any, row: "pd.Series") -> None:
         mean = curves[name] if name in curves else row[f"costs {name}"].mean(0)
         style = "--" if name in curves else "-"
         axes.plot(
-            np.cumsum(mean),
+            np.cumsum(mean) / 1e3,
             np.arange(len(mean))[::-1],
             style,
             color=color,
@@ -317,7 +318,7 @@ def _draw_spent(axes: Any, row: "pd.Series") -> None:
             label=_LABELS.get(name, name),
         )
     # Gauss-Seidel would squeeze all others together.
-    axes.set_xlim(0.0, 2.0 * curves["best fixed"].sum())
+    axes.set_xlim(0.0, 2.0 * curves["best fixed"].sum() / 1e3)
 
 
 def _draw_chosen(axes: Any, row: "pd.Series") -> None:
