@@ -14,6 +14,7 @@ import numpy as np
 import pyamg
 import scipy.sparse
 import scipy.sparse.linalg
+from threadpoolctl import threadpool_limits
 
 from perturbax import core, linalg, optimize
 
@@ -118,7 +119,9 @@ def iterations(size: int = 128, steps: int = 50) -> None:
     }
     calls["pyamg"] = sor
     calls["scipy"] = lambda: scipy.sparse.linalg.cg(csr, b, rtol=0.0, atol=1e-200, maxiter=steps, M=inverse)[0]
-    took = medians(calls, repeats=5)
+    # The threads of BLAS wait for each other at every product of vectors, which a busy machine makes slow.
+    with threadpool_limits(1):
+        took = medians(calls, repeats=5)
     pyamg_version, scipy_version = (importlib.metadata.version(name) for name in ("pyamg", "scipy"))
     for name in ("natural", "red-black"):
         print(

@@ -20,6 +20,7 @@ __all__ = [
     "optimize",
     "perturb",
     "report",
+    "rom",
     "stats",
     "studies",
     "systems",

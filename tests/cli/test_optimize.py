@@ -32,15 +32,16 @@ def run(*arguments):
 
 
 def test_choices_are_written_and_a_second_run_goes_on(files, capsys):
-    options = ("--context", "contexts.csv", "--rights", "rights", "--state", "tuner.npz", "--grid", "1,1.6,3")
-    for rounds in (4, 8):
-        assert run(*NAMES, *options, "--json") == 0
+    pd.DataFrame({"context": SHIFTS[:2]}).to_csv("two.csv", index=False)
+    options = ("--context", "two.csv", "--rights", "rights", "--state", "tuner.npz", "--grid", "1,1.6,3")
+    for rounds in (2, 4):
+        assert run(*NAMES[:2], *options, "--json") == 0
         report = json.loads(capsys.readouterr().out)
         assert report["method"] == "ChebCB"
         assert report["rounds"] == rounds == optimize.Tuner.load("tuner.npz").rounds
     table = pd.read_csv("omegas.csv")
-    assert table["matrix"].tolist() == NAMES
-    assert table["context"].tolist() == list(SHIFTS)
+    assert table["matrix"].tolist() == NAMES[:2]
+    assert table["context"].tolist() == list(SHIFTS[:2])
     assert set(table["omega"]) <= {1.0, 1.3, 1.6}
     assert table["converged"].all()
     first = table.iloc[0]

@@ -27,7 +27,11 @@ def play(tuner, table, rounds):
     return values
 
 
-@pytest.mark.parametrize("method", METHODS, ids=lambda method: type(method).__name__)
+@pytest.mark.parametrize(
+    "method",
+    [METHODS[1], *(pytest.param(method, marks=pytest.mark.slow) for method in (METHODS[0], METHODS[2]))],
+    ids=lambda method: type(method).__name__,
+)
 def test_it_makes_the_choices_of_the_verb_across_a_file(table, tmp_path, method):
     wanted = optimize.tune(table, method, key=KEY).values[:60].tolist()
     tuner = optimize.Tuner(method, key=KEY)

@@ -37,7 +37,7 @@ def _record(cell, rounds=ROUNDS):
 
 
 def table_of(preset="small", rounds=ROUNDS):
-    trials = STUDY.trials(STUDY.presets[preset])
+    trials = [trial for trial in STUDY.trials(STUDY.presets[preset]) if trial.seed < 2]
     return pd.DataFrame([{**t.cell, "seed": t.seed, **_record(t.cell, rounds)} for t in trials])
 
 

@@ -36,8 +36,8 @@ class _State(eqx.Module):
 class TsallisINF(AbstractBandit):
     """The bandit that is optimal for costs that are random and for costs that an adversary chooses.
 
-    Without contexts: it approaches the best fixed value. It tries every arm again and again, so expect some ten per
-    cent over that value for thousands of rounds. `ReducedVariance()` is better in our measurements.
+    Without contexts: it approaches the best fixed value. It tries every arm again and again: with 20 arms it paid 30
+    per cent more than that value between rounds 300 and 600 of our study, and 15 to 30 with `ReducedVariance()`.
 
     **Arguments:**
 
