@@ -72,7 +72,12 @@ def test_a_table_with_good_values_meets_every_bar(table):
         ({"part": "nets", "optimiser": "GD"}, "top", lambda v: v * [1.0, 1.2, 1.0], "GD runs of networks with lambda"),
         ({"part": "nets", "optimiser": "GD"}, "trace", lambda v: v * 0.8, "GD runs of networks at the largest"),
         ({"part": "diagonal", "optimiser": "SGD"}, "error", lambda v: v[:, ::-1] / 18.0, "rank correlation"),
-        ({"part": "diagonal", "optimiser": "SGD"}, "error", lambda v: np.add(v, [0.0, 0.0, 3.0]), "test error of SGD over GD"),
+        (
+            {"part": "diagonal", "optimiser": "SGD"},
+            "error",
+            lambda v: np.add(v, [0.0, 0.0, 3.0]),
+            "error of SGD over GD",
+        ),
         ({"part": "diagonal", "optimiser": "SGD"}, "trace", lambda v: v * 1.8, "of SGD on diagonal networks, largest"),
         ({"part": "diagonal", "optimiser": "GD"}, "trace", lambda v: v * [[1.0], [0.8]], "of GD on diagonal networks"),
     ],

@@ -86,7 +86,7 @@ def of_gradients(gradients: Float[Array, "n outputs parameters"], loss: Any) -> 
         squared_norm=jnp.sum(gram**2),
         top=values[-1],
         sample_squared_norm=jnp.mean(jax.vmap(sample_squared_norm)(gradients)),
-        rank=jnp.sum(in_range(values, flat.shape)).astype(jnp.int32),
+        rank=jnp.sum(in_range(values, max(flat.shape))).astype(jnp.int32),
         loss=jnp.asarray(loss, gradients.dtype),
         samples=n,
         outputs=outputs,
@@ -99,6 +99,6 @@ def sample_squared_norm(gradient: Float[Array, "outputs parameters"]) -> Float[A
     return jnp.sum((gradient @ gradient.T) ** 2)
 
 
-def in_range(values: Float[Array, " m"], shape: tuple[int, int]) -> Array:
-    """Which eigenvalues of a Gram matrix, ascending, are more than the rounding of a product of this shape."""
-    return values > max(shape) * jnp.finfo(values.dtype).eps * jnp.maximum(values[-1], 0.0)
+def in_range(values: Float[Array, " m"], longest: int) -> Array:
+    """Which eigenvalues of a Gram matrix, ascending, are more than rounding, with so many products in a sum."""
+    return values > longest * jnp.finfo(values.dtype).eps * jnp.maximum(values[-1], 0.0)

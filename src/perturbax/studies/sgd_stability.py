@@ -180,7 +180,7 @@ def _train(
     return done.model[0], tracker.history, tracker.steps
 
 
-def _record_of(history: optimize.Sharpness, steps: np.ndarray, rates: Any) -> dict[str, np.ndarray]:
+def _record_of(history: optimize.Sharpness, steps: np.ndarray, rates: Any) -> dict[str, Any]:
     last = jax.tree.map(lambda leaf: leaf[-1], history)
     return {
         "rate": np.asarray(rates),
