@@ -58,13 +58,13 @@ class LeastSquares(eqx.Module):
         for leaf in leaves:
             check_array("model", leaf, nonempty=False)
         self.model, self.apply = model, apply
-        self.inputs = check_array("inputs", inputs)
-        self.targets = check_array("targets", targets)
+        self.inputs = _on_device(check_array("inputs", inputs, kind="number"))
+        self.targets = _on_device(check_array("targets", targets))
         if self.inputs.ndim == 0 or self.targets.ndim == 0 or len(self.inputs) != len(self.targets):
             raise ValueError(
                 f"targets must have a row for each of inputs, got shapes {self.targets.shape} and {self.inputs.shape}"
             )
-        given = eqx.filter_eval_shape(apply, model, jnp.asarray(self.inputs[0])).shape
+        given = eqx.filter_eval_shape(apply, model, self.inputs[0]).shape
         if given != self.targets.shape[1:]:
             raise ValueError(
                 f"targets must have the shape that the model returns, {given}, got {self.targets.shape[1:]} a sample"
@@ -110,8 +110,15 @@ class LeastSquares(eqx.Module):
     def mean_loss(self, vector: Array) -> Float[Array, ""]:
         """`L` at a vector of parameters."""
         _, model = self.flat()
-        found = jax.vmap(lambda x: self.apply(model(vector), x))(jnp.asarray(self.inputs))
+        found = jax.vmap(lambda x: self.apply(model(vector), x))(self.inputs)
         return 0.5 * jnp.sum((found - self.targets) ** 2) / self.targets.shape[0]
+
+
+def _on_device(array: Any) -> Array:
+    # JAX 0.10 caches traces under the dtype that a NumPy array came with.
+    if isinstance(array, jax.Array):
+        return array
+    return jnp.asarray(array.astype(jax.dtypes.canonicalize_dtype(array.dtype)))
 
 
 class _GaussNewton(eqx.Module):
@@ -121,7 +128,7 @@ class _GaussNewton(eqx.Module):
         vector, model = self.problem.flat()
 
         def outputs(vector: Array) -> Array:
-            return jax.vmap(lambda x: self.problem.apply(model(vector), x))(jnp.asarray(self.problem.inputs))
+            return jax.vmap(lambda x: self.problem.apply(model(vector), x))(self.problem.inputs)
 
         _, forward = jax.linearize(outputs, vector)
         (product,) = jax.linear_transpose(forward, vector)(forward(v.astype(vector.dtype)))
@@ -143,4 +150,4 @@ def _loss(problem: LeastSquares) -> Array:
 
 @eqx.filter_jit
 def _gradients(problem: LeastSquares) -> Array:
-    return jax.vmap(problem.sample_gradients)(jnp.asarray(problem.inputs))
+    return jax.vmap(problem.sample_gradients)(problem.inputs)

@@ -90,6 +90,5 @@ def _over_samples(problem: LeastSquares, batch: int) -> tuple[Array, Array]:
         gradient = problem.sample_gradients(x)
         return jnp.sum(gradient**2), sample_squared_norm(gradient)
 
-    inputs = jnp.asarray(problem.inputs)
-    squares, norms = jax.lax.map(one, inputs, batch_size=min(batch, inputs.shape[0]))
+    squares, norms = jax.lax.map(one, problem.inputs, batch_size=min(batch, problem.inputs.shape[0]))
     return squares.mean(), norms.mean()
