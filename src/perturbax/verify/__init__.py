@@ -7,6 +7,10 @@ from ._bound import bound as bound
 from ._bound import margins as margins
 from ._discrete_sets import L0 as L0
 from ._discrete_sets import Synonyms as Synonyms
+from ._fit import AbstractCertifiedTraining as AbstractCertifiedTraining
+from ._fit import CertifiedFit as CertifiedFit
+from ._fit import Ramp as Ramp
+from ._fit import fit as fit
 from ._relax import Planes as Planes
 from ._relax import register as register
 from ._scalar import Scalar as Scalar
@@ -23,6 +27,8 @@ from .alpha_crown import AlphaCROWN as AlphaCROWN
 from .crown import CROWN as CROWN
 from .forward_linear import ForwardLinear as ForwardLinear
 from .ibp import IBP as IBP
+from .loss_fusion import LossFusion as LossFusion
+from .margin_training import MarginTraining as MarginTraining
 from .plain_crown import PlainCROWN as PlainCROWN
 
 __all__ = [
@@ -30,6 +36,7 @@ __all__ = [
     "IBP",
     "L0",
     "AbstractBoundMethod",
+    "AbstractCertifiedTraining",
     "AbstractInputSet",
     "AbstractSlope",
     "AdaptiveSlope",
@@ -37,16 +44,21 @@ __all__ = [
     "Ball",
     "Bounds",
     "Box",
+    "CertifiedFit",
     "FixedSlope",
     "ForwardLinear",
     "Interval",
     "LinearBounds",
+    "LossFusion",
+    "MarginTraining",
     "PlainCROWN",
     "Planes",
+    "Ramp",
     "SameSlope",
     "Scalar",
     "Synonyms",
     "bound",
+    "fit",
     "margins",
     "register",
     "weight_balls",

@@ -52,3 +52,20 @@ ALPHA_CROWN = Paper(
     arxiv="2011.13824",
     venue="ICLR",
 )
+
+CROWN_IBP = Paper(
+    title="Towards Stable and Efficient Training of Verifiably Robust Neural Networks",
+    authors=(
+        "Huan Zhang",
+        "Hongge Chen",
+        "Chaowei Xiao",
+        "Sven Gowal",
+        "Robert Stanforth",
+        "Bo Li",
+        "Duane Boning",
+        "Cho-Jui Hsieh",
+    ),
+    year=2020,
+    arxiv="1906.06316",
+    venue="ICLR",
+)
