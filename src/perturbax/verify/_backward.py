@@ -128,8 +128,14 @@ def each_row(function: Callable[[Array], Any], rows: Array, chunk: int) -> Any:
 def interval_of(backward: Backward, variable: Any, chunk: int) -> Interval:
     """Bounds of every element of a variable."""
     backward.prepare(variable)
-    found = each_row(lambda row: backward.lower(variable, row), both_signs(variable), chunk)
-    lower, upper = found.reshape(2, *variable.shape)
+    size = math.prod(variable.shape)
+
+    def one(index: Array) -> Array:
+        # Made one by one: together the rows are a matrix of the squared size of the variable.
+        row = jnp.where(index < size, 1.0, -1.0) * jax.nn.one_hot(index % size, size, dtype=variable.dtype)
+        return backward.lower(variable, row.astype(variable.dtype).reshape(variable.shape))
+
+    lower, upper = each_row(one, jnp.arange(2 * size), chunk).reshape(2, *variable.shape)
     return Interval(lower, 0.0 - upper)
 
 
