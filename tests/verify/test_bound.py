@@ -192,6 +192,8 @@ def test_what_cannot_be_bounded_is_refused(network):
         verify.bound(lambda x: jnp.ones(2), box(0.1), verify.CROWN())
     with pytest.raises(ValueError, match="leading axis"):
         verify.bound(network, {"x": box(0.1), "y": box(0.1, CENTRE[:2])}, verify.IBP(), batched=True)
+    with pytest.raises(ValueError, match="radius must be a number, got an array"):
+        verify.bound(network, verify.Ball(CENTRE, CENTRE**2), verify.IBP())
     with pytest.raises(ValueError, match="label must be in"):
         verify.margins(3, 3)
 

@@ -60,29 +60,33 @@ class Backward:
         pending: dict[Any, Array] = {variable: row}
         constant = jnp.zeros((), row.dtype)
         for equation in reversed(self.graph.program.equations):
-            if not equation.varying or pending.keys().isdisjoint(equation.outputs):
-                continue
-            arrived = [pending.pop(v) if v in pending else jnp.zeros(v.shape, row.dtype) for v in equation.outputs]
-            relaxed = self.relaxation(equation)
-            operands = [value for value in equation.inputs if value.varying]
-            if isinstance(relaxed, tuple):
-                affine, offset = relaxed
-                pulled = affine.transpose(tuple(arrived))
-                if offset is not None:
-                    constant += sum(jnp.sum(a * o) for a, o in zip(arrived, offset, strict=True))
-            elif isinstance(relaxed, Planes):
-                pulled, added = relaxed.pull(arrived[0])
-                constant += added
-            else:
-                pulled, operands = (), []
-                for interval, coefficients in zip(relaxed, arrived, strict=True):
-                    constant += weigh(coefficients, interval.lower, interval.upper)
-            for operand, contribution in zip(operands, pulled, strict=True):
-                summed = sum_to(contribution, operand.shape)
-                pending[operand] = pending[operand] + summed if operand in pending else summed
+            if equation.varying and not pending.keys().isdisjoint(equation.outputs):
+                constant += self.pull(equation, pending, row.dtype)
         inputs = self.graph.program.inputs
         coefficients = tuple(pending.get(v, jnp.zeros(v.shape, row.dtype)) for v in inputs)
         return coefficients, constant
+
+    def pull(self, equation: Any, pending: dict[Any, Array], dtype: Any) -> Array:
+        """Take the coefficients of an equation's outputs to its operands; the constant that this adds."""
+        arrived = [pending.pop(v) if v in pending else jnp.zeros(v.shape, dtype) for v in equation.outputs]
+        relaxed = self.relaxation(equation)
+        operands = [value for value in equation.inputs if value.varying]
+        constant = jnp.zeros((), dtype)
+        if isinstance(relaxed, tuple):
+            affine, offset = relaxed
+            pulled = affine.transpose(tuple(arrived))
+            if offset is not None:
+                constant += sum(jnp.sum(a * o) for a, o in zip(arrived, offset, strict=True))
+        elif isinstance(relaxed, Planes):
+            pulled, constant = relaxed.pull(arrived[0])
+        else:
+            pulled, operands = (), []
+            for interval, coefficients in zip(relaxed, arrived, strict=True):
+                constant += weigh(coefficients, interval.lower, interval.upper)
+        for operand, contribution in zip(operands, pulled, strict=True):
+            summed = sum_to(contribution, operand.shape)
+            pending[operand] = pending[operand] + summed if operand in pending else summed
+        return constant
 
     def lower(self, variable: Any, row: Float[Array, "..."]) -> Array:
         """The lower bound of `<row, variable>`."""
@@ -171,20 +175,8 @@ def merged(graph: Graph, known: dict[Any, Any], variable: Any) -> Interval:
         pending: dict[Any, Array] = {variable: row}
         constant = jnp.zeros((), row.dtype)
         for equation in reversed(graph.program.equations):
-            if not equation.varying or pending.keys().isdisjoint(equation.outputs) or not is_affine(equation):
-                continue
-            arrived = [pending.pop(v, None) for v in equation.outputs]
-            full = tuple(
-                jnp.zeros(v.shape, row.dtype) if a is None else a
-                for a, v in zip(arrived, equation.outputs, strict=True)
-            )
-            affine, offset = backward.relaxation(equation)
-            if offset is not None:
-                constant += sum(jnp.sum(a * o) for a, o in zip(full, offset, strict=True))
-            operands = [value for value in equation.inputs if value.varying]
-            for operand, contribution in zip(operands, affine.transpose(full), strict=True):
-                summed = sum_to(contribution, operand.shape)
-                pending[operand] = pending[operand] + summed if operand in pending else summed
+            if equation.varying and not pending.keys().isdisjoint(equation.outputs) and is_affine(equation):
+                constant += backward.pull(equation, pending, row.dtype)
         return constant + sum(weigh(a, known[v].lower, known[v].upper) for v, a in pending.items())
 
     found = jax.vmap(lower)(both_signs(variable)).reshape(2, *variable.shape)
