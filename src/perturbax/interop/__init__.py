@@ -7,5 +7,23 @@ from ._arrays import namespace_of as namespace_of
 from ._onnx import OnnxFunction as OnnxFunction
 from ._onnx import OnnxValue as OnnxValue
 from ._onnx import read_onnx as read_onnx
+from ._vnnlib import LinearInequalities as LinearInequalities
+from ._vnnlib import Region as Region
+from ._vnnlib import SafetyProperty as SafetyProperty
+from ._vnnlib import read_vnnlib as read_vnnlib
+from ._vnnlib import write_vnnlib_result as write_vnnlib_result
 
-__all__ = ["OnnxFunction", "OnnxValue", "concatenate", "diffusers", "like", "namespace_of", "read_onnx"]
+__all__ = [
+    "LinearInequalities",
+    "OnnxFunction",
+    "OnnxValue",
+    "Region",
+    "SafetyProperty",
+    "concatenate",
+    "diffusers",
+    "like",
+    "namespace_of",
+    "read_onnx",
+    "read_vnnlib",
+    "write_vnnlib_result",
+]
