@@ -336,6 +336,7 @@ class TestTheFunction:
             assert y.dtype == np.float64
             kernel = wide["W"] + 1e-12
             assert not np.array_equal(f({**wide, "W": kernel}, X.astype(np.float64)), y)
+            np.testing.assert_allclose(f(params, X.astype(np.float64)), y, rtol=1e-6)  # float32 weights are widened
         np.testing.assert_allclose(np.asarray(y), f(params, X), rtol=1e-5, atol=1e-6)
 
     def test_float64_parameters_are_kept_under_float64_and_warned_about_without(self, tmp_path):

@@ -37,8 +37,8 @@ def _ceiled(size: int, pads: tuple[int, int], stride: int, reach: int) -> tuple[
 
 
 def _conv(node: Node, x: Any, w: Any, b: Any = None) -> Any:
-    n = x.ndim - 2
-    kernel = w.shape[2:]
+    n, kernel = x.ndim - 2, w.shape[2:]
+    x, w = _of_one_precision(x, w)
     y = lax.conv_general_dilated(
         x,
         w,
@@ -48,6 +48,12 @@ def _conv(node: Node, x: Any, w: Any, b: Any = None) -> Any:
         feature_group_count=node.get("group", 1),
     )
     return y if b is None else y + b.reshape(-1, *(1,) * n)
+
+
+def _of_one_precision(x: Any, w: Any) -> tuple[Any, Any]:
+    """Both in the wider of their dtypes, which `lax` asks for: weights may be float32 where the function is float64."""
+    wide = jnp.result_type(x, w)
+    return jnp.asarray(x, wide), jnp.asarray(w, wide)
 
 
 def _conv_transpose(node: Node, x: Any, w: Any, b: Any = None) -> Any:
@@ -67,6 +73,7 @@ def _conv_transpose(node: Node, x: Any, w: Any, b: Any = None) -> Any:
         flat = node.get("pads", [0] * 2 * n)
         pads = list(zip(flat[:n], flat[n:], strict=True))
     # The transpose of a convolution is one over the input spread out by the stride, with the kernel turned around.
+    x, w = _of_one_precision(x, w)
     turned = jnp.flip(w, tuple(range(2, w.ndim))).reshape(group, w.shape[0] // group, *w.shape[1:])
     turned = jnp.swapaxes(turned, 1, 2).reshape(group * w.shape[1], w.shape[0] // group, *kernel)
     y = lax.conv_general_dilated(
