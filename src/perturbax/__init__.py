@@ -23,6 +23,7 @@ __all__ = [
     "studies",
     "systems",
     "transport",
+    "verify",
 ]
 
 
