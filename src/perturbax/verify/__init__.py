@@ -5,6 +5,8 @@ from ._bound import Bounds as Bounds
 from ._bound import LinearBounds as LinearBounds
 from ._bound import bound as bound
 from ._bound import margins as margins
+from ._query import Verification as Verification
+from ._query import unsafe_box as unsafe_box
 from ._relax import Planes as Planes
 from ._relax import register as register
 from ._sets import AbstractInputSet as AbstractInputSet
@@ -15,8 +17,13 @@ from ._slope import AbstractSlope as AbstractSlope
 from ._slope import AdaptiveSlope as AdaptiveSlope
 from ._slope import FixedSlope as FixedSlope
 from ._slope import SameSlope as SameSlope
+from ._verify import AbstractVerifier as AbstractVerifier
+from ._verify import Verdict as Verdict
+from ._verify import verify as verify
+from .activation_splitting import ActivationSplitting as ActivationSplitting
 from .crown import CROWN as CROWN
 from .ibp import IBP as IBP
+from .input_splitting import InputSplitting as InputSplitting
 
 __all__ = [
     "CROWN",
@@ -24,16 +31,23 @@ __all__ = [
     "AbstractBoundMethod",
     "AbstractInputSet",
     "AbstractSlope",
+    "AbstractVerifier",
+    "ActivationSplitting",
     "AdaptiveSlope",
     "Ball",
     "Bounds",
     "Box",
     "FixedSlope",
+    "InputSplitting",
     "Interval",
     "LinearBounds",
     "Planes",
     "SameSlope",
+    "Verdict",
+    "Verification",
     "bound",
     "margins",
     "register",
+    "unsafe_box",
+    "verify",
 ]
