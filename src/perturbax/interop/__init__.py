@@ -7,6 +7,7 @@ from ._arrays import namespace_of as namespace_of
 from ._onnx import OnnxFunction as OnnxFunction
 from ._onnx import OnnxValue as OnnxValue
 from ._onnx import read_onnx as read_onnx
+from ._onnx_runtime import onnxruntime_function as onnxruntime_function
 from ._vnnlib import LinearInequalities as LinearInequalities
 from ._vnnlib import Region as Region
 from ._vnnlib import SafetyProperty as SafetyProperty
@@ -23,6 +24,7 @@ __all__ = [
     "diffusers",
     "like",
     "namespace_of",
+    "onnxruntime_function",
     "read_onnx",
     "read_vnnlib",
     "write_vnnlib_result",

@@ -5,14 +5,19 @@ from ._bound import Bounds as Bounds
 from ._bound import LinearBounds as LinearBounds
 from ._bound import bound as bound
 from ._bound import margins as margins
+from ._discrete_sets import L0 as L0
+from ._discrete_sets import Synonyms as Synonyms
+from ._files import read_verification as read_verification
 from ._query import Verification as Verification
 from ._query import unsafe_box as unsafe_box
 from ._relax import Planes as Planes
 from ._relax import register as register
+from ._scalar import Scalar as Scalar
 from ._sets import AbstractInputSet as AbstractInputSet
 from ._sets import Ball as Ball
 from ._sets import Box as Box
 from ._sets import Interval as Interval
+from ._sets import weight_balls as weight_balls
 from ._slope import AbstractSlope as AbstractSlope
 from ._slope import AdaptiveSlope as AdaptiveSlope
 from ._slope import FixedSlope as FixedSlope
@@ -21,33 +26,44 @@ from ._verify import AbstractVerifier as AbstractVerifier
 from ._verify import Verdict as Verdict
 from ._verify import verify as verify
 from .activation_splitting import ActivationSplitting as ActivationSplitting
+from .alpha_crown import AlphaCROWN as AlphaCROWN
 from .crown import CROWN as CROWN
+from .forward_linear import ForwardLinear as ForwardLinear
 from .ibp import IBP as IBP
 from .input_splitting import InputSplitting as InputSplitting
+from .plain_crown import PlainCROWN as PlainCROWN
 
 __all__ = [
     "CROWN",
     "IBP",
+    "L0",
     "AbstractBoundMethod",
     "AbstractInputSet",
     "AbstractSlope",
     "AbstractVerifier",
     "ActivationSplitting",
     "AdaptiveSlope",
+    "AlphaCROWN",
     "Ball",
     "Bounds",
     "Box",
     "FixedSlope",
+    "ForwardLinear",
     "InputSplitting",
     "Interval",
     "LinearBounds",
+    "PlainCROWN",
     "Planes",
     "SameSlope",
+    "Scalar",
+    "Synonyms",
     "Verdict",
     "Verification",
     "bound",
     "margins",
+    "read_verification",
     "register",
     "unsafe_box",
     "verify",
+    "weight_balls",
 ]

@@ -143,31 +143,32 @@ def both_signs(variable: Any) -> Array:
     return jnp.concatenate([rows, -rows])
 
 
-def refined(graph: Graph, place: Place, chunk: int) -> tuple[dict[Any, Any], int]:
-    """Intervals of all variables: interval arithmetic, intersected with backward bounds at the targets of the graph."""
+def refined(
+    graph: Graph, place: Place, chunk: int, join: Callable[[Interval, Interval], Interval]
+) -> tuple[dict[Any, Any], int]:
+    """Intervals of all variables: interval arithmetic, joined with backward bounds at the targets of the graph."""
     known: dict[Any, Any] = dict(zip(graph.program.inputs, boxes_of(graph), strict=True))
     backward, targets, rows = Backward(graph, known, place), set(graph.targets()), 0
     for equation in graph.program.equations:
         step(equation, INTERVAL, known)
         for variable in targets.intersection(equation.outputs):
-            known[variable] = interval_of(backward, variable, chunk).intersect(known[variable])
+            known[variable] = join(interval_of(backward, variable, chunk), known[variable])
             rows += 2 * math.prod(variable.shape)
     return known, rows
 
 
-def output_bounds(backward: Backward, chunk: int) -> tuple[tuple[Any, Any, Any, Any], Interval, int]:
-    """Linear bounds of the output, their extremes, and the rows that it took."""
+def row_bounds(backward: Backward, rows: Array, chunk: int) -> tuple[Array, tuple[Array, ...], Array]:
+    """Lower bounds of rows of the output, with the coefficients and constants that they are the least values of."""
     variable = backward.graph.output
-    if not variable.varying:
-        raise ValueError("f must depend on the perturbed inputs, got a constant")
     backward.prepare(variable)
 
     def one(row: Array) -> Any:
         coefficients, constant = backward.linear(variable, row)
-        return coefficients, constant, least(backward.graph, coefficients, constant)
+        return least(backward.graph, coefficients, constant), coefficients, constant
 
-    rows = both_signs(variable)
-    found = jax.tree.map(lambda x: x.reshape(2, *variable.shape, *x.shape[1:]), each_row(one, rows, chunk))
-    coefficients, constant, lower = jax.tree.map(lambda x: x[0], found)
-    others = jax.tree.map(lambda x: 0.0 - x[1], found)
-    return (coefficients, constant, *others[:2]), Interval(lower, others[2]), len(rows)
+    return each_row(one, rows, chunk)
+
+
+def interval_rows(interval: Interval, rows: Array) -> Array:
+    """Lower bounds of rows of a variable from its interval."""
+    return jax.vmap(lambda row: weigh(row, interval.lower, interval.upper))(rows)

@@ -12,6 +12,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from ..core import Method, check_array, check_instance
+from ._backward import both_signs
 from ._graph import Graph, is_set, trace
 from ._sets import Interval
 
@@ -49,14 +50,16 @@ class Bounds(eqx.Module):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a method found for a graph.
+    """What a method found for a graph and rows `C`.
 
-    **Arguments:** `output`: the interval; `linear`: per set, lower coefficients, constant, upper coefficients,
-    constant; `known`: intervals of all variables; `evaluations`.
+    **Arguments:** `lower`: bounds of `<C, f>` from below, shape `(rows,)`; `coefficients` for each set and `constants`
+    of the linear functions that they are the least values of, or `None`; `known`: intervals of all variables;
+    `evaluations`.
     """
 
-    output: Interval
-    linear: tuple[Any, Any, Any, Any] | None
+    lower: Array
+    coefficients: tuple[Array, ...] | None
+    constants: Array | None
     known: dict[Any, Any]
     evaluations: int
 
@@ -69,8 +72,8 @@ class AbstractBoundMethod(Method):
         """Intervals of all variables that vary and values of all others, and the rows that it took."""
 
     @abc.abstractmethod
-    def propagate(self, graph: Graph) -> Outcome:
-        """The bounds of the output."""
+    def propagate(self, graph: Graph, rows: Array) -> Outcome:
+        """Lower bounds of rows of the output."""
 
 
 def bound(
@@ -182,14 +185,19 @@ def _bound_one(f: Any, inputs: Any, method: Any, specification: Any) -> tuple[Bo
         return y if specification is None else jnp.tensordot(specification, y, jnp.ndim(y))
 
     graph = trace(specified, inputs)
-    outcome = method.propagate(graph)
+    shape = graph.output.shape
+    outcome = method.propagate(graph, both_signs(graph.output))
+    # The upper bound of an element is minus the lower bound of minus the element.
+    lower, negative = (outcome.lower.reshape(2, *shape)[i] for i in range(2))
     linear = None
-    if outcome.linear is not None:
-        lower, below, upper, above = outcome.linear
-        linear = LinearBounds(_like(inputs, lower), below, _like(inputs, upper), above)
+    if outcome.coefficients is not None and outcome.constants is not None:
+        halves = [c.reshape(2, *shape, *c.shape[1:]) for c in outcome.coefficients]
+        constants = outcome.constants.reshape(2, *shape)
+        below, above = (_like(inputs, [c[0] for c in halves]), _like(inputs, [0.0 - c[1] for c in halves]))
+        linear = LinearBounds(below, constants[0], above, 0.0 - constants[1])
     intermediate = tuple(outcome.known[variable] for variable in graph.targets())
     stats = {"evaluations": outcome.evaluations}
-    return Bounds(outcome.output.lower, outcome.output.upper, linear, intermediate, stats), _undefined(graph, outcome)
+    return Bounds(lower, 0.0 - negative, linear, intermediate, stats), _undefined(graph, outcome)
 
 
 def _like(inputs: Any, coefficients: Any) -> Any:

@@ -16,10 +16,14 @@ import numpy as np
 from ..core import check_integer, check_number, digest, progress, read_tree, write_tree
 from ._query import Query, Verification, attack, confirmed, queries_of
 from ._verify import AbstractVerifier, Verdict
+from .crown import CROWN
 
 _LABEL = "a checkpoint of perturbax.verify.verify"
 
 _SECONDS_BETWEEN_CHECKPOINTS = 60.0
+
+# What bounds subdomains unless a method is told otherwise.
+BOUNDS = CROWN()
 
 # Subdomains by name of what describes them, with a leading axis.
 Domains = dict[str, np.ndarray]

@@ -76,6 +76,8 @@ def trace(f: Callable[..., Any], inputs: Any) -> Graph:
     if not floating:
         raise TypeError(f"f must return one floating array (class scores or margins, not a label), got {shape}")
     program = rewrite(fuse(flatten(of_members, *boxes)))
+    if not program.outputs[0].varying:
+        raise ValueError("f must depend on the perturbed inputs, got a constant")
     return Graph(program, sets, program.producers())
 
 

@@ -22,13 +22,17 @@ from jaxtyping import Array, Float
 
 from ..core import step
 from ._affine import is_affine
-from ._backward import Backward, each_row, refined
+from ._backward import Backward, each_row
+from ._bound import AbstractBoundMethod
 from ._graph import Graph, boxes_of, trace, value_of
 from ._interval import INTERVAL
 from ._query import Margins, unsafety
 from ._relax import KINKS, kink_of
 from ._sets import Box, Interval
-from ._slope import AbstractSlope, AdaptiveSlope
+from ._slope import AdaptiveSlope
+
+# Elements whose affine functions are computed at once.
+_ROWS_AT_ONCE = 1024
 
 # An interval that is emptier than this, relative to its ends, has no point; less is rounding.
 _EMPTY = 1e-9
@@ -150,14 +154,10 @@ def is_piecewise_linear(margins: Margins, box: Box) -> bool:
 
 
 @eqx.filter_jit
-def root_intervals(margins: Margins, box: Box, slope: AbstractSlope, chunk: int) -> tuple[list[Interval], Array]:
-    """CROWN's intervals of the variables that relaxations stand on; and zeros for all elements of the kinks."""
+def root_intervals(margins: Margins, box: Box, bounds: AbstractBoundMethod) -> tuple[list[Interval], Array]:
+    """A method's intervals of the variables that relaxations stand on; and zeros for all elements of the kinks."""
     phases = phases_of(margins, box)
-
-    def place(equation: Any, values: list[Any]) -> Any:
-        return slope.place(kink_of(equation, values)) if equation.name in KINKS else 0.5
-
-    known, _ = refined(phases.graph, place, chunk)
+    known, _ = bounds.intervals(phases.graph)
     return [known[variable] for variable in phases.graph.targets()], jnp.zeros(sum(phases.sizes()), jnp.int8)
 
 
@@ -262,7 +262,7 @@ def _deciding(lower: Array, groups: Any, excluded: Any) -> Array:
 
 
 @eqx.filter_jit
-def affine_pieces(margins: Margins, box: Box, root: list[Interval], signs: Any, chunk: int) -> Any:
+def affine_pieces(margins: Margins, box: Box, root: list[Interval], signs: Any) -> Any:
     """The margins and the arguments of the kinks less their thresholds as affine functions `A x + b` of the input,
     where no element is open. Returns `A` and `b` of the rows, then of all elements."""
     phases = phases_of(margins, box, root)
@@ -274,7 +274,7 @@ def affine_pieces(margins: Margins, box: Box, root: list[Interval], signs: Any, 
         relaxed.prepare(variable)
         size = math.prod(variable.shape)
         rows = jnp.eye(size, dtype=box.lower.dtype).reshape(size, *variable.shape)
-        (slopes,), constants = each_row(lambda row: relaxed.linear(variable, row), rows, chunk)
+        (slopes,), constants = each_row(lambda row: relaxed.linear(variable, row), rows, _ROWS_AT_ONCE)
         return slopes.reshape(size, -1), constants
 
     slopes, constants = [jnp.zeros((0, box.lower.size))], [jnp.zeros(0)]

@@ -19,9 +19,10 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ..core import Constant, Equation, Rules
-from ._interval import INTERVAL, ends, scalar_of
-from ._scalar import SCALARS, Lines
+from ..core import Constant, Equation, Program, Rules
+from ._affine import is_affine
+from ._interval import INTERVAL, apply_scalar, ends, scalar_of
+from ._scalar import SCALARS, Lines, Scalar
 from ._sets import Interval
 
 RELAX = Rules("linear relaxation", "add one with perturbax.verify.register")
@@ -69,6 +70,21 @@ def relaxation(equation: Equation, known: dict[Any, Any], place: Callable[..., A
     lower, below = _finite_or(planes.lower, planes.lower_offset, outputs[0].lower, planes.axes)
     upper, above = _finite_or(planes.upper, planes.upper_offset, outputs[0].upper, planes.axes)
     return Planes(lower, below, upper, above, planes.axes)
+
+
+def movable(program: Program, known: dict[Any, Any], place: Callable[..., Any]) -> dict[Equation, Array]:
+    """The places of all relaxations that have one, each with one number per element."""
+    found = {}
+    for equation in program.equations:
+        if _has_place(equation.name) and equation.varying and not is_affine(equation):
+            values = [value.value if isinstance(value, Constant) else known[value] for value in equation.inputs]
+            start, shape = place(equation, values), equation.outputs[0].shape
+            found[equation] = jnp.broadcast_to(jnp.asarray(start, equation.outputs[0].dtype), shape)
+    return found
+
+
+def _has_place(name: str) -> bool:
+    return name in KINKS or name in SCALARS or name in ("mul", "integer_pow", "pow")
 
 
 def _finite_or(coefficients: Any, offset: Any, end: Any, axes: tuple[int, ...]) -> tuple[tuple[Array, ...], Array]:
@@ -178,26 +194,33 @@ def _largest(equation: Equation, values: list[Any], place: Any) -> Planes:
     return Planes((lower,), zero, (upper,), offset, axes)
 
 
-def register(primitive: str, *, interval: Callable[..., Any], relax: Callable[..., Any] | None = None) -> None:
-    """Teach the bounds a primitive of JAX, or a new rule for one that they know.
+def register(primitive: Any, *, scalar: Scalar | None = None, interval: Any = None, relax: Any = None) -> None:
+    """Teach the bounds a primitive of JAX that they do not know, or another rule for one that they know.
 
     **Arguments:**
 
     - `primitive`: its name, as in `jax.make_jaxpr`.
+    - `scalar`: for an elementwise function of one variable all that is needed; else
     - `interval`: `interval(equation, *values) -> (Interval, ...)`, one for each output; a value is an `Interval` where
       it varies and an array where it does not.
     - `relax`: `relax(equation, values, place) -> Planes`, for equations with one output; without it linear bounds take
       the interval.
 
-    **Raises:** `TypeError` when the primitive is not named by a text or a rule is no function.
+    **Raises:** `TypeError` when the primitive is not named by a text, a rule is no function, or there are none or two
+    for the interval.
 
-    >>> register("erf_inv", interval=lambda equation, x: (Interval(*equation.bind(x.lower), *equation.bind(x.upper)),))
+    >>> register("erf_inv", scalar=Scalar(jax.lax.erf_inv, (-1, 1), (0.0,), monotone=1))
     """
     if not isinstance(primitive, str):
         raise TypeError(f"primitive must be the name of a primitive, got {primitive!r}")
+    if (scalar is None) == (interval is None):
+        raise TypeError("register needs scalar or interval, and not both")
     for name, rule in (("interval", interval), ("relax", relax)):
-        if not callable(rule) and not (name == "relax" and rule is None):
+        if rule is not None and not callable(rule):
             raise TypeError(f"{name} must be a function, got {rule!r}")
+    if scalar is not None:
+        SCALARS[primitive] = scalar
+        interval, relax = apply_scalar, relax_scalar
     INTERVAL.register(primitive)(interval)
     if relax is not None:
         RELAX.register(primitive)(relax)

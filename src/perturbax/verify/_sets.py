@@ -162,3 +162,25 @@ def _norm(x: Array, p: float) -> Array:
     powers = jnp.sum(jnp.abs(x) ** p)
     positive = powers > 0
     return jnp.where(positive, jnp.where(positive, powers, 1.0) ** (1.0 / p), 0.0)
+
+
+def weight_balls(model: Any, relative: float, p: float | int = 2.0) -> Any:
+    """The model with a ball around each of its floating arrays: all that its weights can be when each array moves by at
+    most `relative` times its own norm.
+
+    **Arguments:** `model`: a tree of arrays, such as a network; `relative`: a number >= 0; `p`: of the norm.
+
+    **Returns:** the inputs of `bound` for a function of the model.
+
+    **Raises:** `ValueError` for a number out of range.
+
+    >>> weight_balls({"w": np.array([3.0, 4.0])}, 0.01)["w"].radius.item()
+    0.05
+    """
+    check_number("relative", relative, minimum=0.0)
+
+    def ball(leaf: Any) -> Any:
+        floating = eqx.is_array_like(leaf) and eqx.is_inexact_array_like(leaf) and np.ndim(leaf) > 0
+        return Ball(leaf, relative * _norm(jnp.asarray(leaf), float(p)), p) if floating else leaf
+
+    return jax.tree.map(ball, model)

@@ -16,13 +16,13 @@ import equinox as eqx
 import numpy as np
 from scipy.optimize import linprog
 
-from ..core import Paper, check_integer, check_number
-from ._branch_and_bound import AbstractBranchAndBound, Domains, Examined
+from ..core import Paper, check_instance, check_integer, check_number
+from ._bound import AbstractBoundMethod
+from ._branch_and_bound import BOUNDS, AbstractBranchAndBound, Domains, Examined
 from ._papers import BETA_CROWN, BRANCH_AND_BOUND
 from ._phases import affine_pieces, bound_phases, is_piecewise_linear, root_intervals
 from ._query import Query
 from ._sets import Box
-from ._slope import AbstractSlope, AdaptiveSlope
 
 
 class _Prepared(NamedTuple):
@@ -38,9 +38,8 @@ class ActivationSplitting(AbstractBranchAndBound):
 
     **Arguments:**
 
-    - `slope`: lower lines of ReLUs for the intervals on the whole region.
+    - `bounds`: the method that finds the intervals on the whole region, such as `CROWN()`.
     - `steps`, `learning_rate`: of the ascent in slopes and multipliers for each subdomain.
-    - `chunk`: rows of the intervals that are propagated at once.
     - `batch_size`: subdomains in one compiled call.
     - `seconds`: when to stop, compilation included; `memory`: of the subdomains that wait, in MiB.
     - `margin`: what lower bounds must exceed, as a part of the magnitude of the outputs.
@@ -57,10 +56,9 @@ class ActivationSplitting(AbstractBranchAndBound):
     64
     """
 
-    slope: AbstractSlope = AdaptiveSlope()
+    bounds: AbstractBoundMethod = BOUNDS
     steps: int = eqx.field(static=True, default=20)
     learning_rate: float = eqx.field(static=True, default=0.3)
-    chunk: int = eqx.field(static=True, default=1024)
     batch_size: int = eqx.field(static=True, default=64)
     seconds: float = eqx.field(static=True, default=60.0)
     memory: float = eqx.field(static=True, default=1024.0)
@@ -72,12 +70,12 @@ class ActivationSplitting(AbstractBranchAndBound):
 
     def __check_init__(self):
         check_integer("steps", self.steps, minimum=1)
-        check_integer("chunk", self.chunk, minimum=1)
+        check_instance("bounds", self.bounds, AbstractBoundMethod, "a method such as CROWN()")
         check_number("learning_rate", self.learning_rate, minimum=0.0, exclusive=True)
 
     def prepare(self, query: Query) -> _Prepared:
         box = Box(query.lower, query.upper)
-        root, zeros = root_intervals(query.margins, box, self.slope, self.chunk)
+        root, zeros = root_intervals(query.margins, box, self.bounds)
         return _Prepared(box, root, np.asarray(zeros), is_piecewise_linear(query.margins, box))
 
     def root(self, query: Query, prepared: _Prepared) -> Domains:
@@ -124,7 +122,7 @@ class ActivationSplitting(AbstractBranchAndBound):
         self, query: Query, prepared: _Prepared, signs: np.ndarray, excluded: np.ndarray, rounding: float
     ) -> list[np.ndarray | None]:
         """For each alternative that is not excluded `None` when it is now, else the least unsafe input."""
-        found = affine_pieces(query.margins, prepared.box, prepared.root, signs, self.chunk)
+        found = affine_pieces(query.margins, prepared.box, prepared.root, signs)
         A, b, Z, c = (np.asarray(part) for part in found)
         fixed = signs != 0
         # The sides as rows that are at most 0.

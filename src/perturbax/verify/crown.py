@@ -9,13 +9,16 @@ so that no bound is looser than that of `IBP`.
 from typing import Any, ClassVar
 
 import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array
 
 from ..core import Paper, check_instance, check_integer
-from ._backward import Backward, output_bounds, places, refined
+from ._backward import Backward, interval_rows, places, refined, row_bounds
 from ._bound import AbstractBoundMethod, Outcome
 from ._graph import Graph
 from ._papers import AUTO_LIRPA
 from ._papers import CROWN as CROWN_PAPER
+from ._sets import Interval
 from ._slope import AbstractSlope, AdaptiveSlope
 
 
@@ -57,9 +60,10 @@ class CROWN(AbstractBoundMethod):
     def intervals(self, graph: Graph) -> tuple[dict[Any, Any], int]:
         if self.intermediate is not None:
             return self.intermediate.intervals(graph)
-        return refined(graph, places(self.slope), self.chunk)
+        return refined(graph, places(self.slope), self.chunk, Interval.intersect)
 
-    def propagate(self, graph: Graph) -> Outcome:
+    def propagate(self, graph: Graph, rows: Array) -> Outcome:
         known, evaluations = self.intervals(graph)
-        linear, crown, rows = output_bounds(Backward(graph, known, places(self.slope)), self.chunk)
-        return Outcome(crown.intersect(known[graph.output]), linear, known, evaluations + rows)
+        lower, coefficients, constants = row_bounds(Backward(graph, known, places(self.slope)), rows, self.chunk)
+        lower = jnp.maximum(lower, interval_rows(known[graph.output], rows))
+        return Outcome(lower, coefficients, constants, known, evaluations + len(rows))

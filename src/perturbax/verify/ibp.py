@@ -9,9 +9,12 @@ and for a monotone activation `l' = phi(l)`, `u' = phi(u)`; each primitive of JA
 
 from typing import Any, ClassVar
 
+from jaxtyping import Array
+
 from ..core import Paper, interpret
+from ._backward import interval_rows
 from ._bound import AbstractBoundMethod, Outcome
-from ._graph import Graph, boxes_of, value_of
+from ._graph import Graph, boxes_of
 from ._interval import INTERVAL
 from ._papers import AUTO_LIRPA
 from ._papers import IBP as IBP_PAPER
@@ -37,6 +40,6 @@ class IBP(AbstractBoundMethod):
     def intervals(self, graph: Graph) -> tuple[dict[Any, Any], int]:
         return interpret(graph.program, INTERVAL, boxes_of(graph)), 1
 
-    def propagate(self, graph: Graph) -> Outcome:
+    def propagate(self, graph: Graph, rows: Array) -> Outcome:
         known, evaluations = self.intervals(graph)
-        return Outcome(value_of(graph.output, known), None, known, evaluations)
+        return Outcome(interval_rows(known[graph.output], rows), None, None, known, evaluations)

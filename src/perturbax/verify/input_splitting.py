@@ -17,11 +17,10 @@ import numpy as np
 
 from ..core import Paper, check_instance
 from ._bound import AbstractBoundMethod, bound
-from ._branch_and_bound import AbstractBranchAndBound, Domains, Examined
+from ._branch_and_bound import BOUNDS, AbstractBranchAndBound, Domains, Examined
 from ._papers import AUTO_LIRPA, BRANCH_AND_BOUND
 from ._query import Query, unsafety
 from ._sets import Box
-from .crown import CROWN
 
 
 class InputSplitting(AbstractBranchAndBound):
@@ -46,7 +45,7 @@ class InputSplitting(AbstractBranchAndBound):
     256
     """
 
-    bounds: AbstractBoundMethod = CROWN()
+    bounds: AbstractBoundMethod = BOUNDS
     batch_size: int = eqx.field(static=True, default=256)
     seconds: float = eqx.field(static=True, default=60.0)
     memory: float = eqx.field(static=True, default=1024.0)
