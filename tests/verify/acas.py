@@ -1,6 +1,7 @@
 """Files in the form of the ACAS Xu benchmark of the competition: operator set 8, input (1, 1, 1, 5), Sub, Flatten, and
 pairs of MatMul and Add."""
 
+import equinox as eqx
 import jax
 import numpy as np
 import onnx
@@ -8,18 +9,15 @@ from onnx import TensorProto, helper, numpy_helper
 
 from perturbax import nn
 
-WIDTH = 0.1
+WIDTH = 0.05
 
 
 def network(hidden, seed=0):
     """A network of five inputs and outputs, with biases."""
     net = nn.MLP(5, hidden, 5, key=jax.random.key(seed), activation=jax.nn.relu)
     rng = np.random.default_rng(seed)
-    layers = []
-    for layer in net.layers:
-        object.__setattr__(layer, "bias", rng.normal(size=layer.bias.shape).astype(np.float32) / 4)
-        layers.append(layer)
-    return net
+    biases = [rng.normal(size=layer.bias.shape).astype(np.float32) / 4 for layer in net.layers]
+    return eqx.tree_at(lambda net: [layer.bias for layer in net.layers], net, biases)
 
 
 def write_network(path, net, mean):

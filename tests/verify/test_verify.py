@@ -18,9 +18,17 @@ QUICK = {"batch_size": 16, "starts": 2, "attack_steps": 2, "seconds": 100.0}
 INPUTS, ACTIVATIONS = verify.InputSplitting(**QUICK), verify.ActivationSplitting(**QUICK)
 BOTH = pytest.mark.parametrize("method", [INPUTS, ACTIVATIONS], ids=lambda method: type(method).__name__)
 
+ONE_SLOW = pytest.mark.parametrize(
+    "method", [pytest.param(INPUTS, id="inputs"), pytest.param(ACTIVATIONS, id="activations", marks=pytest.mark.slow)]
+)
+
 
 def network(seed, inputs=2):
     return nn.MLP(inputs, (6, 6), 3, key=jax.random.key(seed), activation=jax.nn.relu)
+
+
+def total(x):
+    return (x[0] + x[1])[None]
 
 
 def decide(f, prop, method, **options):
@@ -38,7 +46,7 @@ class TestExactAnswers:
     """No verdict is wrong, however close the question is to the answer."""
 
     @BOTH
-    @pytest.mark.parametrize("seed", range(4))
+    @pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 10))])
     def test_a_threshold_beside_the_least_margin(self, method, seed):
         net, weights = network(seed), np.array([1.0, -1.0, 0.5])
         exact = least(net, weights, LOWER, UPPER)
@@ -51,7 +59,7 @@ class TestExactAnswers:
             else:
                 assert (verdict.stats["open"], verdict.stats["proved"]) == (0, 1.0)
 
-    @BOTH
+    @ONE_SLOW
     def test_a_conjunction_can_be_impossible_though_each_of_its_rows_is_possible(self, method):
         net = network(5)
         grid = np.stack(np.meshgrid(*[np.linspace(-1, 1, 201)] * 2), -1).reshape(-1, 2).astype(np.float32)
@@ -105,6 +113,7 @@ class TestExactAnswers:
         assert (verdict.status, verdict.reason) == ("unknown", "1 subdomains can neither be split nor decided")
         assert verdict.stats["proved"] == 0.0
 
+    @pytest.mark.slow
     def test_interval_arithmetic_alone_is_enough_for_input_splitting(self):
         prop = verify.unsafe_box([0.0], [1.0], [[1.0]], [-0.26])
         assert decide(lambda x: x**2 - x, prop, verify.InputSplitting(verify.IBP(), **QUICK)).status == "verified"
@@ -130,12 +139,11 @@ class TestWitnesses:
     def test_it_is_inside_of_the_box_and_a_float32_where_the_box_allows(self):
         lower, upper = np.array([0.1, 1 / 3]), np.array([0.3, 1 / 3])
         prop = verify.unsafe_box(lower, upper, [[-1.0]], [-0.4])
-        verdict = decide(lambda x: x.sum(keepdims=True), prop, INPUTS)
-        assert verdict.status == "falsified"
-        assert np.all((lower <= verdict.counterexample) & (verdict.counterexample <= upper))
-        prop = verify.unsafe_box([0.1], [0.3], [[-1.0]], [-0.2])
-        verdict = decide(lambda x: x, prop, INPUTS)
-        assert verdict.counterexample[0] == np.float32(verdict.counterexample[0])
+        found = decide(total, prop, INPUTS).counterexample
+        assert np.all((lower <= found) & (found <= upper))  # no float32 is 1 / 3
+        upper[1] = 0.34
+        found = decide(total, verify.unsafe_box(lower, upper, [[-1.0]], [-0.4]), INPUTS).counterexample
+        np.testing.assert_array_equal(found, found.astype(np.float32))
 
     @BOTH
     def test_it_is_none_when_the_original_disagrees(self, method):
@@ -152,10 +160,10 @@ class TestWitnesses:
         assert seen[0].shape == (2,)
 
     def test_a_box_that_is_a_point_is_decided_by_its_value(self):
-        point = np.array([0.25, -0.5])
+        point = np.array([0.25, 0.5])
         for offset, status in ((0.74, "verified"), (0.76, "falsified")):
             prop = verify.unsafe_box(point, point, [[1.0]], [offset])
-            assert decide(lambda x: (x[0] - x[1])[None], prop, INPUTS).status == status
+            assert decide(total, prop, INPUTS).status == status
 
 
 class TestLimits:

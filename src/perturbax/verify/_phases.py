@@ -221,30 +221,32 @@ def _bound_one(
         [AdaptiveSlope().place(span) for span in spans],
         [jnp.zeros((count, *kink.variable.shape)) for kink in phases.kinks],
     )
-    start = (parameters, optimizer.init(parameters), jnp.full(count, -jnp.inf))
+    # No bound is looser than that of the intervals.
+    start = (parameters, optimizer.init(parameters), known[phases.graph.output].lower)
     (parameters, _, best), _ = jax.lax.scan(ascend, start, None, length=steps)
-    found = linear(known, *parameters)
-    best = jnp.where(empty, jnp.inf, jnp.fmax(best, lower(found)))
-    row = _deciding(best, groups, excluded)
-    slope = found[0][0][row]
-    point = jnp.where(slope > 0, box.lower, box.upper)
 
     def shifted(shifts: Any) -> Any:
-        return lower(linear(phases.intervals(sides, shifts)[0], *parameters))[row]
+        found = linear(phases.intervals(sides, shifts)[0], *parameters)
+        bounds = lower(found)
+        highest = jnp.where(empty, jnp.inf, jnp.fmax(best, jax.lax.stop_gradient(bounds)))
+        row = _deciding(highest, groups, excluded)
+        return bounds[row], (highest, found[0][0][row])
 
-    # How much the bound gains when an end of an interval moves to the bend, to first order.
-    gains = [
-        (jnp.nan_to_num(-low * span.lower), jnp.nan_to_num(-high * span.upper))
-        for (low, high), span in zip(jax.grad(shifted)(still), spans, strict=True)
-    ]
-    open_ = [(span.lower < 0) & (span.upper > 0) for span in spans]
-    scores = [
-        jnp.where(o, jnp.maximum(jnp.minimum(on, off) + _OTHER_SIDE * jnp.maximum(on, off), 0.0) + _TIE * s.upper, -1.0)
-        for (on, off), o, s in zip(gains, open_, spans, strict=True)
-    ]
-    flat = jnp.concatenate([jnp.ravel(score) for score in scores]) if scores else jnp.full(1, -1.0)
-    element = jnp.where(jnp.max(flat) >= 0, jnp.argmax(flat), -1)
-    return Bounded(best, point, unsafety(margins(point), groups), element)
+    gradient, (best, slope) = jax.grad(shifted, has_aux=True)(still)
+    point = jnp.where(slope > 0, box.lower, box.upper)
+    return Bounded(best, point, unsafety(margins(point), groups), _element(gradient, spans))
+
+
+def _element(gradient: list[tuple[Array, Array]], spans: list[Interval]) -> Array:
+    """The open element whose split raises the bound most, to first order when an end moves to the bend; -1 without."""
+    scores = [jnp.full(1, -1.0)]
+    for (low, high), span in zip(gradient, spans, strict=True):
+        below, above = jnp.nan_to_num(-low * span.lower), jnp.nan_to_num(-high * span.upper)
+        gain = jnp.minimum(below, above) + _OTHER_SIDE * jnp.maximum(below, above)
+        undecided = (span.lower < 0) & (span.upper > 0)
+        scores.append(jnp.ravel(jnp.where(undecided, jnp.maximum(gain, 0.0) + _TIE * span.upper, -1.0)))
+    flat = jnp.concatenate(scores)
+    return jnp.where(jnp.max(flat) >= 0, jnp.argmax(flat) - 1, -1)
 
 
 # A split counts by the side that gains less, and a little by the other; where none gains, by the size of the interval.

@@ -52,7 +52,8 @@ class ActivationSplitting(AbstractBranchAndBound):
     Source: Bunel et al. 2018, arXiv 1711.00455 (branch and bound for networks); Wang et al. 2021, arXiv 2103.06624
     (multipliers of splits).
 
-    >>> ActivationSplitting(seconds=10.0).batch_size
+    >>> from perturbax import verify
+    >>> verify.ActivationSplitting(seconds=10.0).batch_size
     64
     """
 

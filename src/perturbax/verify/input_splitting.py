@@ -41,7 +41,8 @@ class InputSplitting(AbstractBranchAndBound):
     Source: Bunel et al. 2018, arXiv 1711.00455 (branch and bound for networks); bounds by Xu et al. 2020,
     arXiv 2002.12920.
 
-    >>> InputSplitting(seconds=10.0).batch_size
+    >>> from perturbax import verify
+    >>> verify.InputSplitting(seconds=10.0).batch_size
     256
     """
 
