@@ -45,10 +45,9 @@ def verify(
     import jax
 
     from perturbax import verify
-    from perturbax.core import enable_compilation_cache
+    from perturbax.core import check_choice, enable_compilation_cache
     from perturbax.interop import write_vnnlib_result
 
-    from ._choices import choose
     from ._console import note, print_json
 
     for option, path in (("--out", out), ("--checkpoint", checkpoint)):
@@ -58,7 +57,7 @@ def verify(
         if not path.is_file():
             raise ValueError(f"{name}: there is no file {path}")
     kinds: dict[str, Any] = {"inputs": verify.InputSplitting, "activations": verify.ActivationSplitting}
-    word = choose("--method", method, {"auto": None, **kinds})
+    word = check_choice("--method", method, ("auto", *kinds))
     problem = verify.read_verification(network, prop)
     if word == "auto":
         word = "inputs" if problem.property.inputs <= _FEW_INPUTS else "activations"

@@ -265,9 +265,13 @@ def _deciding(lower: Array, groups: Any, excluded: Any) -> Array:
 
 @eqx.filter_jit
 def affine_pieces(margins: Margins, box: Box, root: list[Interval], signs: Any) -> Any:
-    """The margins and the arguments of the kinks less their thresholds as affine functions `A x + b` of the input,
-    where no element is open. Returns `A` and `b` of the rows, then of all elements."""
+    """The margins and the arguments of the kinks less their thresholds as affine functions `A x + b` of the input, for
+    a batch of subdomains without open elements. Returns `A` and `b` of the rows, then of all elements."""
     phases = phases_of(margins, box, root)
+    return jax.vmap(lambda one: _affine_piece(phases, box, one))(signs)
+
+
+def _affine_piece(phases: Phases, box: Box, signs: Any) -> Any:
     still = [(jnp.zeros(k.variable.shape), jnp.zeros(k.variable.shape)) for k in phases.kinks]
     known, _ = phases.intervals(phases.split(signs.astype(box.lower.dtype)), still)
     relaxed = phases.backward(known, [jnp.zeros(k.variable.shape) for k in phases.kinks])

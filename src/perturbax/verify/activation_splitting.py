@@ -10,6 +10,7 @@ tolerance, its multipliers are only a proposal: a subdomain is excluded when the
 0 on the box.
 """
 
+from collections.abc import Iterator
 from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
@@ -58,8 +59,8 @@ class ActivationSplitting(AbstractBranchAndBound):
     """
 
     bounds: AbstractBoundMethod = BOUNDS
-    steps: int = eqx.field(static=True, default=20)
-    learning_rate: float = eqx.field(static=True, default=0.3)
+    steps: int = eqx.field(static=True, default=50)
+    learning_rate: float = eqx.field(static=True, default=0.1)
     batch_size: int = eqx.field(static=True, default=64)
     seconds: float = eqx.field(static=True, default=60.0)
     memory: float = eqx.field(static=True, default=1024.0)
@@ -109,30 +110,41 @@ class ActivationSplitting(AbstractBranchAndBound):
             "excluded": np.repeat(inner["excluded"], 2, axis=0),
             "weight": np.repeat(0.5 * inner["weight"], 2),
         }
-        candidates, stuck = [], np.zeros(len(leaf), bool)
-        for i in np.flatnonzero(leaf):
-            left = [None]
-            if prepared.piecewise_linear:
-                found = self._leaf(query, prepared, domains["signs"][i], domains["excluded"][i], rounding)
-                left = [point for point in found if point is not None]
-                candidates += left
-            stuck[i] = len(left) > 0
+        candidates, stuck = [], leaf.copy()
+        if prepared.piecewise_linear:
+            for i, pieces in zip(np.flatnonzero(leaf), _pieces(query, prepared, domains["signs"][leaf]), strict=True):
+                found = _violations(query, pieces, domains["signs"][i], domains["excluded"][i], rounding)
+                candidates += found
+                stuck[i] = len(found) > 0
         return children, np.reshape(candidates, (-1, query.lower.size)), stuck
 
-    def _leaf(
-        self, query: Query, prepared: _Prepared, signs: np.ndarray, excluded: np.ndarray, rounding: float
-    ) -> list[np.ndarray | None]:
-        """For each alternative that is not excluded `None` when it is now, else the least unsafe input."""
-        found = affine_pieces(query.margins, prepared.box, prepared.root, signs)
-        A, b, Z, c = (np.asarray(part) for part in found)
-        fixed = signs != 0
-        # The sides as rows that are at most 0.
-        Z, c = -signs[fixed, None] * Z[fixed], -signs[fixed] * c[fixed]
-        outcomes: list[np.ndarray | None] = []
-        for alternative in query.groups[~excluded]:
-            rows, constants = np.concatenate([A[alternative], Z]), np.concatenate([b[alternative], c])
-            outcomes.append(_least_violation(rows, constants, query.lower, query.upper, rounding))
-        return outcomes
+
+# Leaves whose affine functions are made in one compiled call.
+_LEAVES_AT_ONCE = 8
+
+
+def _pieces(query: Query, prepared: _Prepared, signs: np.ndarray) -> Iterator[list[np.ndarray]]:
+    """The affine functions of leaves, one after the other."""
+    for first in range(0, len(signs), _LEAVES_AT_ONCE):
+        some = signs[first : first + _LEAVES_AT_ONCE]
+        padded = np.resize(some, (_LEAVES_AT_ONCE, signs.shape[1]))
+        found = [np.asarray(part) for part in affine_pieces(query.margins, prepared.box, prepared.root, padded)]
+        yield from ([part[i] for part in found] for i in range(len(some)))
+
+
+def _violations(
+    query: Query, pieces: list[np.ndarray], signs: np.ndarray, excluded: np.ndarray, rounding: float
+) -> list[np.ndarray]:
+    """The least unsafe inputs of a leaf for the alternatives that are still not excluded."""
+    A, b, Z, c = pieces
+    fixed = signs != 0
+    # The sides as rows that are at most 0.
+    Z, c = -signs[fixed, None] * Z[fixed], -signs[fixed] * c[fixed]
+    found = [
+        _least_violation(np.concatenate([A[rows], Z]), np.concatenate([b[rows], c]), query.lower, query.upper, rounding)
+        for rows in query.groups[~excluded]
+    ]
+    return [x for x in found if x is not None]
 
 
 def _least_violation(
