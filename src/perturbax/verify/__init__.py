@@ -8,6 +8,10 @@ from ._bound import margins as margins
 from ._discrete_sets import L0 as L0
 from ._discrete_sets import Synonyms as Synonyms
 from ._files import read_verification as read_verification
+from ._fit import AbstractCertifiedTraining as AbstractCertifiedTraining
+from ._fit import CertifiedFit as CertifiedFit
+from ._fit import Ramp as Ramp
+from ._fit import fit as fit
 from ._query import Verification as Verification
 from ._query import unsafe_box as unsafe_box
 from ._relax import Planes as Planes
@@ -31,6 +35,8 @@ from .crown import CROWN as CROWN
 from .forward_linear import ForwardLinear as ForwardLinear
 from .ibp import IBP as IBP
 from .input_splitting import InputSplitting as InputSplitting
+from .loss_fusion import LossFusion as LossFusion
+from .margin_training import MarginTraining as MarginTraining
 from .plain_crown import PlainCROWN as PlainCROWN
 
 __all__ = [
@@ -38,6 +44,7 @@ __all__ = [
     "IBP",
     "L0",
     "AbstractBoundMethod",
+    "AbstractCertifiedTraining",
     "AbstractInputSet",
     "AbstractSlope",
     "AbstractVerifier",
@@ -47,19 +54,24 @@ __all__ = [
     "Ball",
     "Bounds",
     "Box",
+    "CertifiedFit",
     "FixedSlope",
     "ForwardLinear",
     "InputSplitting",
     "Interval",
     "LinearBounds",
+    "LossFusion",
+    "MarginTraining",
     "PlainCROWN",
     "Planes",
+    "Ramp",
     "SameSlope",
     "Scalar",
     "Synonyms",
     "Verdict",
     "Verification",
     "bound",
+    "fit",
     "margins",
     "read_verification",
     "register",

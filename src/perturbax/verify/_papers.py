@@ -71,3 +71,20 @@ BETA_CROWN = Paper(
     arxiv="2103.06624",
     venue="NeurIPS",
 )
+
+CROWN_IBP = Paper(
+    title="Towards Stable and Efficient Training of Verifiably Robust Neural Networks",
+    authors=(
+        "Huan Zhang",
+        "Hongge Chen",
+        "Chaowei Xiao",
+        "Sven Gowal",
+        "Robert Stanforth",
+        "Bo Li",
+        "Duane Boning",
+        "Cho-Jui Hsieh",
+    ),
+    year=2020,
+    arxiv="1906.06316",
+    venue="ICLR",
+)

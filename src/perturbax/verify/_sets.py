@@ -164,7 +164,7 @@ def _norm(x: Array, p: float) -> Array:
     return jnp.where(positive, jnp.where(positive, powers, 1.0) ** (1.0 / p), 0.0)
 
 
-def weight_balls(model: Any, relative: float, p: float | int = 2.0) -> Any:
+def weight_balls(model: Any, relative: Any, p: float | int = 2.0) -> Any:
     """The model with a ball around each of its floating arrays: all that its weights can be when each array moves by at
     most `relative` times its own norm.
 
@@ -180,7 +180,7 @@ def weight_balls(model: Any, relative: float, p: float | int = 2.0) -> Any:
     check_number("relative", relative, minimum=0.0)
 
     def ball(leaf: Any) -> Any:
-        floating = eqx.is_array_like(leaf) and eqx.is_inexact_array_like(leaf) and np.ndim(leaf) > 0
+        floating = isinstance(leaf, jax.Array | np.ndarray) and jnp.issubdtype(leaf.dtype, jnp.floating) and leaf.ndim
         return Ball(leaf, relative * _norm(jnp.asarray(leaf), float(p)), p) if floating else leaf
 
     return jax.tree.map(ball, model)
