@@ -83,12 +83,53 @@ def test_a_network_of_the_size_of_the_benchmark(tmp_path):
         assert run(tmp_path / "net.onnx", tmp_path / "a.vnnlib", "--timeout", 300) == code
 
 
+class TestFolder:
+    """Networks and properties in the layout of the competition."""
+
+    def test_every_instance_gets_a_row_and_none_is_done_twice(self, question, tmp_path, capsys):
+        out = tmp_path / "results.csv"
+        (question / "instances.csv").write_text("net.onnx,safe.vnnlib,100\nnet.onnx,unsafe.vnnlib,100\nnone,none,1\n")
+        assert run(question, "-o", out, "--batch", 8, "--json") == 0
+        told = json.loads(capsys.readouterr().out)
+        assert told["results"] == {"unsat": 1, "sat": 1, "error": 1}
+        lines = out.read_text().splitlines()
+        assert lines[0] == "network,property,result,seconds,reason"
+        assert [line.split(",")[:3] for line in lines[1:3]] == [
+            ["net.onnx", "safe.vnnlib", "unsat"],
+            ["net.onnx", "unsafe.vnnlib", "sat"],
+        ]
+        assert "none" in lines[3]
+        assert run(question, "-o", out, "--timeout", 1e-9) == 0  # nothing is left to run out of time
+        assert out.read_text().splitlines() == lines
+        assert capsys.readouterr().out.strip().endswith("results.csv")
+
+    @pytest.mark.parametrize(
+        ("content", "said"),
+        [(None, "has no instances.csv"), ("net.onnx,safe.vnnlib", "line 1 must be network,property,seconds")],
+    )
+    def test_what_is_wrong_with_a_folder_is_told(self, tmp_path, monkeypatch, capsys, content, said):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "folder").mkdir()
+        if content is not None:
+            (tmp_path / "folder" / "instances.csv").write_text(content)
+        assert run("folder") == 2
+        assert said in capsys.readouterr().err
+        assert run("folder", "safe.vnnlib") == 2
+        assert "PROPERTY and --checkpoint must not be given" in capsys.readouterr().err
+
+    def test_a_table_of_something_else_is_kept(self, question, tmp_path, capsys):
+        (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+        assert run(question, "-o", tmp_path / "other.csv") == 2
+        assert "is no table of results" in capsys.readouterr().err
+
+
 class TestBadInput:
     """Told in one line, with exit code 2."""
 
     @pytest.mark.parametrize(
         ("arguments", "said"),
         [
+            (("net.onnx",), "PROPERTY must be given"),
             (("none.onnx", "safe.vnnlib"), "NETWORK: there is no file none.onnx"),
             (("net.onnx", "none.vnnlib"), "PROPERTY: there is no file none.vnnlib"),
             (("safe.vnnlib", "safe.vnnlib"), "safe.vnnlib is damaged or no ONNX file"),

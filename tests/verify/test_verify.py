@@ -31,6 +31,11 @@ def network(seed, inputs=2):
     return eqx.tree_at(lambda net: [layer.bias for layer in net.layers], net, biases)
 
 
+def classifier():
+    net = nn.MLP(64, (16, 16), 10, key=jax.random.key(7), activation=jax.nn.relu)
+    return eqx.tree_at(lambda net: net.layers[-1].weight, net, 2.0 * net.layers[-1].weight)
+
+
 def total(x):
     return (x[0] + x[1])[None]
 
@@ -114,8 +119,24 @@ class TestExactAnswers:
         # Bounds of the whole box are too loose, and there is nothing to split.
         prop = verify.unsafe_box(LOWER, UPPER, [[1.0]], [-0.51])
         verdict = decide(lambda x: (jnp.sin(2.0 * x[0]) * jnp.cos(2.0 * x[0]))[None], prop, ACTIVATIONS)
-        assert (verdict.status, verdict.reason) == ("unknown", "1 subdomains can neither be split nor decided")
+        assert (verdict.status, verdict.reason) == ("unknown", "1 subdomain can neither be split nor decided")
         assert verdict.stats["proved"] == 0.0
+
+    @pytest.mark.slow
+    def test_robustness_of_a_classifier_agrees_with_a_program_for_each_other_class(self):
+        """Eight by eight pixels, nine alternatives, boxes around a picture from safe to unsafe."""
+        net, x = classifier(), np.full(64, 0.5)
+        label = int(net(jnp.asarray(x, jnp.float32)).argmax())
+        seen = set()
+        for radius in (0.01, 0.03, 0.06, 0.12):
+            rows = np.asarray(verify.margins(label, 10), np.float64)
+            exact = min(least(net, row, x - radius, x + radius) for row in rows)
+            assert abs(exact) > 1e-4
+            prop = verify.misclassified((x - radius).reshape(8, 8), (x + radius).reshape(8, 8), label, 10)
+            verdict = decide(net, prop, verify.ActivationSplitting(batch_size=16, seconds=100.0))
+            assert verdict.status == ("verified" if exact > 0 else "falsified")
+            seen.add(verdict.status)
+        assert len(seen) == 2
 
     @pytest.mark.slow
     def test_interval_arithmetic_alone_is_enough_for_input_splitting(self):
@@ -265,8 +286,9 @@ class TestBadProblems:
         ("arguments", "said"),
         [
             (([1.0], [0.0], [[1.0]], [0.0]), "lower must be <= upper"),
-            (([0.0], [1.0], [1.0], [0.0]), r"got shapes \(1,\), \(1,\) and \(1,\)"),
-            (([0.0], [1.0], [[1.0]], [0.0, 1.0]), "one entry for each row"),
+            (([0.0], [1.0, 2.0], [[1.0]], [0.0]), r"upper must have shape \(1,\)"),
+            (([0.0], [1.0], [1.0], [0.0]), "weights must have 2 axes"),
+            (([0.0], [1.0], [[1.0]], [0.0, 1.0]), r"offsets must have shape \(1,\)"),
             (([0.0], [1.0], [[np.inf]], [0.0]), "weights must be finite"),
         ],
     )

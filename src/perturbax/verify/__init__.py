@@ -12,8 +12,9 @@ from ._fit import AbstractCertifiedTraining as AbstractCertifiedTraining
 from ._fit import CertifiedFit as CertifiedFit
 from ._fit import Ramp as Ramp
 from ._fit import fit as fit
+from ._property import misclassified as misclassified
+from ._property import unsafe_box as unsafe_box
 from ._query import Verification as Verification
-from ._query import unsafe_box as unsafe_box
 from ._relax import Planes as Planes
 from ._relax import register as register
 from ._scalar import Scalar as Scalar
@@ -73,6 +74,7 @@ __all__ = [
     "bound",
     "fit",
     "margins",
+    "misclassified",
     "read_verification",
     "register",
     "unsafe_box",

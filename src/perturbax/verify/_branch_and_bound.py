@@ -120,7 +120,8 @@ class _Run:
                 self.region, self.stack = self.region + 1, None
                 bar.advance()
         if self.stuck:
-            return self._verdict("unknown", reason=f"{self.stuck} subdomains can neither be split nor decided")
+            number = "1 subdomain" if self.stuck == 1 else f"{self.stuck} subdomains"
+            return self._verdict("unknown", reason=f"{number} can neither be split nor decided")
         return self._verdict("verified")
 
     def _one_region(self, query: Query, bar: Any) -> Verdict | None:
@@ -206,15 +207,18 @@ class _Run:
         """Write the checkpoint, when there is one to write."""
         self.written = time.monotonic()
         if self.checkpoint is not None and self.stack is not None:
-            names = ("region", "stack", "evaluations", "attacked", "stuck", "proved")
-            state = {name: getattr(self, name) for name in names}
+            state = {name: getattr(self, name) for name in _KEPT}
             write_tree(self.checkpoint, {**state, "signature": self.signature}, _LABEL)
 
     def _resume(self, state: dict[str, Any]) -> None:
-        if state.pop("signature") != self.signature:
+        if state.get("signature") != self.signature:
             raise ValueError(f"checkpoint {self.checkpoint} is of another problem or method; remove it or name another")
-        for name, value in state.items():
-            setattr(self, name, value)
+        for name in _KEPT:
+            setattr(self, name, state[name])
+
+
+# What a checkpoint holds of a run.
+_KEPT = ("region", "stack", "evaluations", "attacked", "stuck", "proved")
 
 
 def _pop(stack: list[Domains], count: int) -> Domains:

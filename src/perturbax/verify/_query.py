@@ -14,10 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from ..core import check_array, check_instance, check_integer, check_key, float64
-from ..interop import LinearInequalities, Region, SafetyProperty
+from ..core import check_instance, check_integer, check_key, float64
+from ..interop import Region, SafetyProperty
 from ..perturb import projected_gradient
-from ._sets import Box
 
 
 class Verification(eqx.Module):
@@ -69,28 +68,6 @@ class Verification(eqx.Module):
         if not isinstance(value, jax.ShapeDtypeStruct) or int(np.prod(value.shape)) != property.outputs:
             raise ValueError(f"f must return one array of {property.outputs} elements, like the property, got {value}")
         self.f, self.property, self.shape, self.original = f, property, shape, original
-
-
-def unsafe_box(lower: Any, upper: Any, weights: Any, offsets: Any) -> SafetyProperty:
-    """The property that a counterexample in a box has `weights y <= offsets` in every row.
-
-    **Arguments:** `lower`, `upper`: shape `(inputs,)`; `weights`: shape `(rows, outputs)`; `offsets`: shape `(rows,)`.
-
-    **Raises:** `TypeError`, `ValueError` when they do not fit or are not finite, or `lower > upper`.
-
-    >>> unsafe_box([0.0], [1.0], [[1.0, -1.0]], [0.0]).violated([0.5], [1.0, 2.0])
-    True
-    """
-    given = {"lower": lower, "upper": upper, "weights": weights, "offsets": offsets}
-    low, high, w, b = (np.asarray(check_array(name, value), np.float64) for name, value in given.items())
-    box = Box(low, high)
-    if low.ndim != 1 or w.ndim != 2 or b.shape != w.shape[:1]:
-        raise ValueError(
-            "lower and upper must have one axis, weights two and offsets one entry for each row, got shapes "
-            f"{low.shape}, {w.shape} and {b.shape}"
-        )
-    rows = LinearInequalities(np.zeros((len(w), low.size)), w, b)
-    return SafetyProperty((Region(box.lower, box.upper, (rows,)),))
 
 
 class Margins(eqx.Module):
