@@ -192,6 +192,39 @@ def _linalg(folder: Path) -> list[str]:
     return [f"iterations to 1e-6: {', '.join(counts)}"]
 
 
+def _nn(folder: Path) -> list[str]:
+    import jax
+    import numpy as np
+
+    from perturbax import linalg
+    from perturbax.nn import ssm
+
+    N = 32
+    system, C = ssm.legs(N), np.full(N, N**-0.5)
+    found = linalg.diagonalize(system.A, linalg.RandomPTD(0.1), key=jax.random.key(0), stable=True)
+    spikes = np.imag(ssm.s4d_legs(N).values)
+    frequencies = np.concatenate([np.linspace(0.0, 1.2 * spikes.max(), 1000), spikes])
+    starts = {"HiPPO": ssm.dplr(N), "S4D": ssm.s4d_legs(N), "perturbed, then diagonalised": ssm.diagonal(system, found)}
+    gains = [f"{name} {ssm.hinf(start, C, frequencies):.2f}" for name, start in starts.items()]
+    return [f"largest gain: {', '.join(gains)}"]
+
+
+def _verify(folder: Path) -> list[str]:
+    import jax
+    import numpy as np
+
+    from perturbax import nn, verify
+
+    network = nn.MLP(2, (16, 16), 1, key=jax.random.key(0), activation=jax.nn.tanh)
+    box = verify.Box(np.full(2, -0.2), np.full(2, 0.2))
+    widths = []
+    for name, method in (("intervals", verify.IBP()), ("CROWN", verify.CROWN())):
+        found = verify.bound(network, box, method)
+        widths.append(f"{float(found.upper[0] - found.lower[0]):.2f} by {name}")
+    values = np.asarray(network(jax.vmap(box.sample)(jax.random.split(jax.random.key(1), 1000))))
+    return [f"width of the proved bounds: {', '.join(widths)}; 1000 samples span {np.ptp(values):.2f}"]
+
+
 def _interop(folder: Path) -> list[str]:
     import jax
     import numpy as np
@@ -236,11 +269,13 @@ STOPS: tuple[Stop, ...] = (
     ("data", "real handwritten digits", _data),
     ("stats", "a Gaussian mixture fitted to the digits", _stats),
     ("perturb", "a caption under three perturbations", _perturb),
-    ("core, nn", "a denoiser trained on the digits (kept in the cache)", _core),
+    ("core", "a denoiser trained on the digits (kept in the cache)", _core),
     ("diffusion", "two samplers on this denoiser at equal cost", _diffusion),
     ("transport", "a Schrödinger bridge from threes to eights", _transport),
     ("systems", "digits from half of their k-space", _systems),
     ("linalg", "the pressure of a stream around a block", _linalg),
+    ("nn", "how strongly state-space layers answer to waves", _nn),
+    ("verify", "what a network can answer on a box of inputs, proved", _verify),
     ("interop", "the same sampler on arrays of other libraries", _interop),
     ("studies", "a published claim, in the smallest form of its study", _studies),
     ("report", "the site of everything that was measured", _report),

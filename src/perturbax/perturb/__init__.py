@@ -1,7 +1,8 @@
-"""Random changes of attributes and of texts, each an object `p(x, key=key)` with a strength; attacks on a box."""
+"""Random changes of attributes, sequences and texts, objects `p(x, key=key)` with a strength; attacks in a box."""
 
 from ._attributes import DropAttributes as DropAttributes
 from ._attributes import RedrawAttributes as RedrawAttributes
+from ._fourier_mode import FourierMode as FourierMode
 from ._perturbation import AbstractPerturbation as AbstractPerturbation
 from ._projected_gradient import projected_gradient as projected_gradient
 from ._text import AbstractTextPerturbation as AbstractTextPerturbation
@@ -14,6 +15,7 @@ __all__ = [
     "AbstractPerturbation",
     "AbstractTextPerturbation",
     "DropAttributes",
+    "FourierMode",
     "Paraphrase",
     "RedrawAttributes",
     "Synonyms",

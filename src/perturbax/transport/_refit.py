@@ -7,19 +7,17 @@ that of the regression, with `z = x / volatility`,
 """
 
 import abc
-import functools
 from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import optimistix
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
-from ..core import check_integer, check_number, fit
+from ..core import adam, check_integer, check_number, fit
 from ._piecewise import Whitened
 
 # Directions of the scaled normal matrix, whose diagonal is 1, below this are rounding: float32 has seven digits.
@@ -97,7 +95,7 @@ class Adam(AbstractRefit):
             rows,
             steps=self.steps,
             batch_size=min(self.batch_size, rows[0].shape[0]),
-            optimizer=_optimizer(self.learning_rate),
+            optimizer=adam(self.learning_rate),
             key=key,
             filter_spec=trainable(reference),
             chunk=self.steps,
@@ -160,9 +158,3 @@ def _mean_residual(reference: Whitened, batch: tuple[Array, Array, Array, Array]
     x, t, rate, step = batch
     drift = jax.vmap(lambda x, t: reference.drift(x[None], t)[0])(x, t)
     return (jnp.square(rate - drift).sum(-1) * step).mean()
-
-
-@functools.lru_cache(maxsize=32)
-def _optimizer(learning_rate: float) -> optax.GradientTransformation:
-    """The same object for the same rate, so that training compiles once."""
-    return optax.adam(learning_rate)

@@ -1,15 +1,13 @@
 """What the interpolant methods share: the network, its loss, and its training."""
 
-import functools
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, Float
 
-from ..core import check_instance, check_integer, check_number, fit
+from ..core import adam, check_instance, check_integer, check_number, fit
 from ..nn import MLP
 from ._coupling import Coupling, PairBatches, Pairs, check_coupling
 from ._door import settle
@@ -81,7 +79,7 @@ def train(
         fields,
         PairBatches(problem.ends, problem.pairing, method.batch_size),
         steps=method.steps,
-        optimizer=_optimizer(method.learning_rate, method.steps),
+        optimizer=adam(method.learning_rate, method.steps, clip=1.0),
         key=fit_key,
         filter_spec=eqx.tree_at(lambda f: f.network, frozen, True),
         chunk=min(method.steps, 250),
@@ -120,10 +118,3 @@ class Matching(eqx.Module):
             y, f = target.value(fields.path, t, batch.x0, batch.x1, z) / unit, found / unit
             losses.append((0.5 * jnp.square(f) - y * f).sum(-1).mean())
         return sum(losses, jnp.zeros((), x.dtype))
-
-
-@functools.lru_cache(maxsize=32)
-def _optimizer(learning_rate: float, steps: int) -> optax.GradientTransformation:
-    """The same object for the same settings, so that training compiles once."""
-    schedule = optax.cosine_decay_schedule(learning_rate, steps)
-    return optax.chain(optax.clip_by_global_norm(1.0), optax.adam(schedule))

@@ -25,7 +25,7 @@ from ._graph import Graph, boxes_of
 from ._interval import INTERVAL
 from ._relax import KINKS, Planes, kink_of, relaxation, weigh
 from ._sets import Interval
-from ._slope import AbstractSlope
+from ._slope import AbstractSlope, AdaptiveSlope
 
 # place(equation, values) -> where in [0, 1] the relaxation of an equation lies.
 Place = Callable[[Any, list[Any]], Any]
@@ -155,6 +155,37 @@ def refined(
             known[variable] = join(interval_of(backward, variable, chunk), known[variable])
             rows += 2 * math.prod(variable.shape)
     return known, rows
+
+
+def merged(graph: Graph, known: dict[Any, Any], variable: Any) -> Interval:
+    """The interval of a variable from those of the last ones before it that are not affine in what comes before them.
+
+    The affine equations between are one affine map, in which what is added and subtracted again cancels.
+    """
+    backward = Backward(graph, known, places(AdaptiveSlope()))
+
+    def lower(row: Array) -> Array:
+        pending: dict[Any, Array] = {variable: row}
+        constant = jnp.zeros((), row.dtype)
+        for equation in reversed(graph.program.equations):
+            if not equation.varying or pending.keys().isdisjoint(equation.outputs) or not is_affine(equation):
+                continue
+            arrived = [pending.pop(v, None) for v in equation.outputs]
+            full = tuple(
+                jnp.zeros(v.shape, row.dtype) if a is None else a
+                for a, v in zip(arrived, equation.outputs, strict=True)
+            )
+            affine, offset = backward.relaxation(equation)
+            if offset is not None:
+                constant += sum(jnp.sum(a * o) for a, o in zip(full, offset, strict=True))
+            operands = [value for value in equation.inputs if value.varying]
+            for operand, contribution in zip(operands, affine.transpose(full), strict=True):
+                summed = sum_to(contribution, operand.shape)
+                pending[operand] = pending[operand] + summed if operand in pending else summed
+        return constant + sum(weigh(a, known[v].lower, known[v].upper) for v, a in pending.items())
+
+    found = jax.vmap(lower)(both_signs(variable)).reshape(2, *variable.shape)
+    return Interval(found[0], 0.0 - found[1])
 
 
 def row_bounds(backward: Backward, rows: Array, chunk: int) -> tuple[Array, tuple[Array, ...], Array]:

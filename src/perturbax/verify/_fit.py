@@ -16,8 +16,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .. import core
-from ..core import Method, check_array, check_instance, check_integer, check_key, check_number, interpret
-from ._backward import Backward, interval_rows, places, row_bounds
+from ..core import Method, check_array, check_instance, check_integer, check_key, check_number, step
+from ._backward import Backward, interval_rows, merged, places, row_bounds
 from ._bound import AbstractBoundMethod
 from ._graph import Graph, boxes_of
 from ._interval import INTERVAL
@@ -148,7 +148,13 @@ def lower_rows(graph: Graph, rows: Array, bound: AbstractBoundMethod | None) -> 
     """Lower bounds of rows of the output; by CROWN on intervals when no method is given."""
     if bound is not None:
         return bound.propagate(graph, rows).lower
-    known = interpret(graph.program, INTERVAL, boxes_of(graph))
+    known: dict[Any, Any] = dict(zip(graph.program.inputs, boxes_of(graph), strict=True))
+    for equation in graph.program.equations:
+        if equation.name == "logsumexp":
+            # Its operand is margins, whose scores come from one layer: apart, their intervals would be twice as wide.
+            margins = equation.inputs[0]
+            known[margins] = merged(graph, known, margins).intersect(known[margins])
+        step(equation, INTERVAL, known)
     crown = row_bounds(Backward(graph, known, places(AdaptiveSlope())), rows, len(rows))[0]
     return jnp.maximum(crown, interval_rows(known[graph.output], rows))
 

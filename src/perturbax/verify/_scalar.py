@@ -49,6 +49,8 @@ class Scalar:
     - `monotone`: 1 when the function never falls, -1 when it never rises, else 0.
     - `extrema`: where the derivative is zero, for a function that is not monotone.
     - `pole`: where it is not defined; intervals on one side of it are bounded, the others are not.
+    - `stationary`: for two pieces that meet in 0 and an even derivative, the `x >= 0` where the derivative is a given
+      number, or 0 when there is none; it spares a bisection.
 
     **Raises:** `ValueError` when the numbers of pieces do not fit.
 
@@ -63,6 +65,7 @@ class Scalar:
     monotone: int = 0
     extrema: tuple[float, ...] = ()
     pole: float | None = None
+    stationary: Callable[[Array], Array] | None = None
 
     def __post_init__(self):
         if len(self.curvatures) != len(self.inflections) + 1 or not set(self.curvatures) <= {1, -1}:
@@ -91,9 +94,14 @@ class Scalar:
     def offsets(self, slope: Array, x: Interval) -> Interval:
         """The least and the largest value of `phi(x) - slope x` on an interval."""
         ends = [x.lower, *(jnp.clip(c, x.lower, x.upper) for c in self.inflections), x.upper]
-        # The derivative does not fall on a convex piece.
-        signs = jnp.reshape(jnp.asarray(self.curvatures, slope.dtype), (-1, *(1,) * slope.ndim))
-        inner = self._where_derivative_is(slope, jnp.stack(ends[:-1]), jnp.stack(ends[1:]), signs)
+        left, right = jnp.stack(ends[:-1]), jnp.stack(ends[1:])
+        if self.stationary is None:
+            # The derivative does not fall on a convex piece.
+            signs = jnp.reshape(jnp.asarray(self.curvatures, slope.dtype), (-1, *(1,) * slope.ndim))
+            inner = self._where_derivative_is(slope, left, right, signs)
+        else:
+            r = lax.stop_gradient(self.stationary(slope))
+            inner = jnp.clip(jnp.stack([-r, r]), left, right)
         points = jnp.concatenate([jnp.stack(ends), inner])
         values = self.function(points) - slope * points
         return Interval(values.min(0), values.max(0))
@@ -166,6 +174,35 @@ class Scalar:
         return at(values.argmin(0)), at(values.argmax(0))
 
 
+def _of_tanh(slope: Array) -> Array:
+    return jnp.arctanh(jnp.sqrt(_inside(1.0 - slope, _BELOW_ONE)))
+
+
+def _of_logistic(slope: Array) -> Array:
+    root = jnp.sqrt(_inside(1.0 - 4.0 * slope, _BELOW_ONE))
+    return jnp.log1p(root) - jnp.log1p(-root)
+
+
+def _of_erf(slope: Array) -> Array:
+    return jnp.sqrt(-jnp.log(_inside(0.5 * math.pi**0.5 * slope, 1.0)))
+
+
+def _of_atan(slope: Array) -> Array:
+    return jnp.sqrt(1.0 / _inside(slope, 1.0) - 1.0)
+
+
+def _of_asinh(slope: Array) -> Array:
+    return jnp.sqrt(1.0 / _inside(slope, 1.0) ** 2 - 1.0)
+
+
+def _inside(x: Array, largest: float) -> Array:
+    return jnp.clip(x, _SMALLEST, largest)
+
+
+# Where a slope is beyond those of the function any point will do: the ends of the interval are looked at too.
+_SMALLEST, _BELOW_ONE = 1e-12, 1.0 - 1e-6
+
+
 class Wave(Scalar):
     """`sin(x + phase)`, whose pieces are half periods and whose extremes are known."""
 
@@ -225,12 +262,12 @@ SCALARS: dict[str, Scalar] = {
     "rsqrt": Scalar(lax.rsqrt, (1,), monotone=-1),
     "cbrt": Scalar(jnp.cbrt, (1, -1), (0.0,), monotone=1),
     "square": Scalar(jnp.square, (1,), extrema=(0.0,)),
-    "tanh": Scalar(jnp.tanh, (1, -1), (0.0,), monotone=1),
-    "logistic": Scalar(lax.logistic, (1, -1), (0.0,), monotone=1),
-    "erf": Scalar(lax.erf, (1, -1), (0.0,), monotone=1),
+    "tanh": Scalar(jnp.tanh, (1, -1), (0.0,), monotone=1, stationary=_of_tanh),
+    "logistic": Scalar(lax.logistic, (1, -1), (0.0,), monotone=1, stationary=_of_logistic),
+    "erf": Scalar(lax.erf, (1, -1), (0.0,), monotone=1, stationary=_of_erf),
     "erfc": Scalar(lax.erfc, (-1, 1), (0.0,), monotone=-1),
-    "atan": Scalar(jnp.arctan, (1, -1), (0.0,), monotone=1),
-    "asinh": Scalar(jnp.arcsinh, (1, -1), (0.0,), monotone=1),
+    "atan": Scalar(jnp.arctan, (1, -1), (0.0,), monotone=1, stationary=_of_atan),
+    "asinh": Scalar(jnp.arcsinh, (1, -1), (0.0,), monotone=1, stationary=_of_asinh),
     "sinh": Scalar(jnp.sinh, (-1, 1), (0.0,), monotone=1),
     "cosh": Scalar(jnp.cosh, (1,), extrema=(0.0,)),
     "sin": Wave(jnp.sin, 0.0),
