@@ -19,7 +19,7 @@ from jax.core import Tracer
 
 from ._onnx_elementwise import ELEMENTWISE
 from ._onnx_layers import LAYERS
-from ._onnx_node import Node, Rule, known
+from ._onnx_node import Node, Rule, known, settled
 from ._onnx_recurrent import RECURRENT
 from ._onnx_reduce import REDUCTIONS
 from ._onnx_resize import RESIZE
@@ -73,7 +73,7 @@ class OnnxFunction:
         if len(inputs) != len(self.inputs):
             names = ", ".join(value.name for value in self.inputs)
             raise TypeError(f"inputs must be {len(self.inputs)} arrays ({names}), got {len(inputs)}")
-        values = {name: jnp.asarray(value) for name, value in params.items()}
+        values = {name: jnp.asarray(settled(value)) for name, value in params.items()}
         values |= {wanted.name: _checked(wanted, given) for wanted, given in zip(self.inputs, inputs, strict=True)}
         results = _evaluate(self._graph, values)
         # Known results too are arrays of JAX at the door.
@@ -232,7 +232,7 @@ def _described(proto: Any) -> OnnxValue:
 def _checked(wanted: OnnxValue, given: Any) -> Any:
     floating = _is_floating(wanted.dtype)
     stays_known = not floating and not isinstance(given, jax.Array | Tracer)
-    value = np.asarray(given, wanted.dtype) if stays_known else jnp.asarray(given)
+    value = np.asarray(given, wanted.dtype) if stays_known else _as_jax(given)
     if _is_floating(value.dtype) != floating:
         raise TypeError(f"input {wanted.name} must be {wanted.dtype}, got {value.dtype}")
     shape = wanted.shape
@@ -245,8 +245,12 @@ def _checked(wanted: OnnxValue, given: Any) -> Any:
     return value
 
 
+def _as_jax(given: Any) -> Any:
+    return given if isinstance(given, jax.Array | Tracer) else jnp.asarray(settled(np.asarray(given)))
+
+
 def _evaluate(graph: _Graph, outer: Mapping[str, Any]) -> list[Any]:
-    values = {**outer, **graph.constants}
+    values = {**outer, **{name: settled(value) for name, value in graph.constants.items()}}
     for node in graph.nodes:
         missing = next((name for name in node.inputs if name and name not in values), None)
         if missing is not None:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from ._onnx_node import Node, Rule, is_known, known, namespace
+from ._onnx_node import Node, Rule, is_known, known, namespace, settled
 
 
 def _same(name: str) -> Rule:
@@ -146,8 +146,8 @@ def _cast_like(node: Node, x: Any, target: Any) -> Any:
 
 
 def convert(x: Any, dtype: np.dtype) -> Any:
-    """An array in another dtype; traced arrays in the widest that JAX is set to."""
-    return x.astype(dtype) if is_known(x) else x.astype(jax.dtypes.canonicalize_dtype(dtype))
+    """An array in another dtype, no wider than JAX is set to, except for known integers."""
+    return settled(x.astype(dtype)) if is_known(x) else x.astype(jax.dtypes.canonicalize_dtype(dtype))
 
 
 ELEMENTWISE: dict[str, Rule] = {

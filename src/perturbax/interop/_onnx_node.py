@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
@@ -48,6 +49,16 @@ class Node:
 def is_known(value: Any) -> bool:
     """Whether a value stays in NumPy."""
     return isinstance(value, np.ndarray | np.generic)
+
+
+def settled(value: Any) -> Any:
+    """A known floating array in a dtype that JAX is set to; all others as they are.
+
+    On the host, for JAX 0.10 caches traces under the dtype that came.
+    """
+    if is_known(value) and jax.dtypes.issubdtype(value.dtype, np.floating):
+        return value.astype(jax.dtypes.canonicalize_dtype(value.dtype))
+    return value
 
 
 def namespace(*values: Any) -> ModuleType:
