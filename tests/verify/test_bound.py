@@ -92,7 +92,7 @@ def test_a_point_is_bounded_by_its_value(network):
         np.testing.assert_allclose([found.lower, found.upper], [network(jnp.asarray(CENTRE))] * 2, rtol=1e-5, atol=1e-6)
 
 
-@hypothesis.settings(max_examples=8)
+@hypothesis.settings(max_examples=5)
 @hypothesis.given(st.integers(0, 2**31 - 1), st.floats(0.001, 2.0))
 def test_bounds_of_random_networks_are_sound_and_ordered(seed, radius):
     key = jax.random.key(seed)
@@ -129,6 +129,7 @@ def test_a_batch_has_the_bounds_of_its_instances(network):
         np.testing.assert_allclose(found.lower[2], one.lower, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_chunks_of_rows_change_nothing(network):
     whole, parts = (verify.bound(network, box(0.2), verify.CROWN(chunk=chunk)) for chunk in (1024, 3))
     np.testing.assert_allclose(whole.lower, parts.lower, atol=1e-6)
@@ -191,11 +192,13 @@ def test_what_cannot_be_bounded_is_refused(network):
         verify.bound(lambda x: jnp.ones(2), box(0.1), verify.CROWN())
     with pytest.raises(ValueError, match="leading axis"):
         verify.bound(network, {"x": box(0.1), "y": box(0.1, CENTRE[:2])}, verify.IBP(), batched=True)
+    with pytest.raises(ValueError, match="radius must be a number, got an array"):
+        verify.bound(network, verify.Ball(CENTRE, CENTRE**2), verify.IBP())
     with pytest.raises(ValueError, match="label must be in"):
         verify.margins(3, 3)
 
 
-@pytest.mark.parametrize("f", [jnp.log, jnp.sqrt, jax.lax.rsqrt, lambda x: 1.0 / x, lambda x: x**-2])
+@pytest.mark.parametrize("f", [jnp.log, lambda x: 1.0 / x])
 def test_a_set_beyond_the_domain_is_refused_with_its_line(f):
     for method in METHODS[:2]:
         with pytest.raises(ValueError, match=r"at test_bound.py:\d+ .* is not bounded on these inputs"):

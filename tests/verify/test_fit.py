@@ -19,7 +19,7 @@ def data(count=256):
     return x, labels
 
 
-@pytest.mark.parametrize("method", METHODS, ids=lambda method: repr(method)[:20])
+@pytest.mark.parametrize("method", METHODS[:2], ids=lambda method: type(method).__name__)
 def test_the_loss_lies_above_that_of_every_input(method):
     network = nn.MLP(4, (8,), 3, key=KEY, activation=jax.nn.relu)
     for radius in (0.0, 0.2):
@@ -44,6 +44,7 @@ def certified(network, x, labels, radius):
     return float((found.lower > 0).all(1).mean())
 
 
+@pytest.mark.slow
 def test_training_certifies_what_ordinary_training_does_not():
     x, labels = data()
     network = nn.MLP(4, (16,), 3, key=KEY, activation=jax.nn.relu)

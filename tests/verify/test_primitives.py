@@ -17,6 +17,11 @@ POSITIVE = {"log", "sqrt", "rsqrt", "power -2", "power -3", "log1p"}
 FUNCTIONS = {**SCALARS, **{f"power {y}": integer_power(y) for y in (3, 4, -2, -3)}}
 
 
+def some_of(everything, *quick):
+    """All names as parameters, those that are not quick for the slow tests only."""
+    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in sorted(everything)]
+
+
 def intervals(name, count=60):
     """Intervals of all sizes, on both sides of 0 and across, as one array."""
     centre, radius = np.random.default_rng(0).normal(size=(2, count)) * np.geomspace(0.02, 4.0, count)
@@ -26,7 +31,7 @@ def intervals(name, count=60):
     return verify.Interval(jnp.float32(low), jnp.float32(high))
 
 
-@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+@pytest.mark.parametrize("name", some_of(FUNCTIONS, "exp", "tanh", "gelu", "sin", "power -2"))
 def test_lines_and_range_hold_the_function(name):
     scalar, x = FUNCTIONS[name], intervals(name)
     grid = x.lower + jnp.linspace(0.0, 1.0, 200)[:, None] * (x.upper - x.lower)
@@ -45,6 +50,7 @@ def test_lines_and_range_hold_the_function(name):
         assert np.all(values <= line.upper_slope * grid + line.upper_offset + slack)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["exp", "tanh", "gelu", "silu", "sin"])
 def test_lines_are_as_tight_as_the_envelope(name):
     """In the middle of the interval no line is farther from the envelope than a few percent of its depth there."""
@@ -110,16 +116,9 @@ NETWORKS = {
     "losses": (lambda x: jnp.stack([jax.nn.logsumexp(W @ x), jax.nn.log_softmax(U @ x)[3]]), (4,)),
     "branches": (lambda x: jnp.where(x > 0.2, x**3, jnp.tanh(x)) + jax.nn.softplus(x) * jax.nn.elu(x), (4,)),
 }
-SETTINGS = pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=pytest.mark.slow) if name in ("recurrent", "attention") else name
-        for name in sorted(NETWORKS)
-    ],
-)
 
 
-@SETTINGS
+@pytest.mark.parametrize("name", some_of(NETWORKS, "extremes", "pooling"))
 def test_bounds_of_networks_are_sound_and_ordered(name):
     f, shape = NETWORKS[name]
     centre = jax.random.normal(KEY, shape)
@@ -174,6 +173,7 @@ def test_a_registered_primitive_has_bounds():
         verify.register(jnp.sin, interval=lambda equation, x: (x,))
 
 
+@pytest.mark.slow
 def test_derivatives_of_networks_have_bounds():
     slope = jax.jacfwd(lambda x: jnp.tanh(W @ x))
     centre = 0.3 * jax.random.normal(KEY, (4,))

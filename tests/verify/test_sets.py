@@ -52,7 +52,7 @@ def test_synonyms_equal_the_best_of_all_sentences():
     np.testing.assert_allclose(region.minimum(jnp.asarray(c)), best, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["l2", "l0"])
+@pytest.mark.parametrize("name", ["l2", pytest.param("l0", marks=pytest.mark.slow)])
 def test_bounds_on_other_sets_are_sound_and_tighter_than_on_their_box(name, network):
     region = SETS[name]
     assert_sound(network, region, verify.IBP(), verify.CROWN())

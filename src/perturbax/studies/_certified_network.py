@@ -99,6 +99,7 @@ def train(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
         optimizer=optax.adam(2e-3),
         key=fit_key,
         domain=(0.0, 1.0),
+        ema=0.98,
         progress=False,
     )
     scores = np.asarray(jax.vmap(done.network)(x_test))

@@ -201,6 +201,10 @@ def plot(table: "pd.DataFrame") -> Any:
             middle.plot(
                 EPSILONS, [widths[f"proved {name} {e}"].median() for e in EPSILONS], marker="o", markersize=4, **style
             )
+    for axes in (left, middle):
+        axes.set_xscale("log")
+        axes.set_xticks(EPSILONS, [f"{epsilon:g}" for epsilon in EPSILONS])
+        axes.minorticks_off()
     left.set(xlabel="radius of the box, pixels in [0, 1]", ylabel="width of the margins")
     left.legend(frameon=False, fontsize=8.5)
     middle.set(xlabel="radius of the box", ylabel="share of pictures proved", ylim=(-0.03, 1.03))
@@ -226,7 +230,7 @@ _SMALL = {
     "kinds": "ReLU,GELU,SiLU,sine,pooling,residual,layer norm,attention,LSTM,GRU",
     "functions": 1,
     "samples": 100_000,
-    "steps": 600,
+    "steps": 2000,
     "tested": 500,
     "repeats": 15,
     "seeds": 1,
@@ -246,7 +250,7 @@ STUDY = Study(
     presets={
         "smoke": {**_SMALL, "kinds": "ReLU", "samples": 1000, "steps": 20, "tested": 20, "repeats": 1},
         "small": _SMALL,
-        "full": {**_SMALL, "functions": 3, "steps": 6000, "tested": 1000, "seeds": 3},
+        "full": {**_SMALL, "functions": 3, "steps": 10000, "tested": 1000, "seeds": 3},
     },
     trials=trials,
     run=run,

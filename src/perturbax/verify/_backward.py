@@ -63,29 +63,33 @@ class Backward:
         pending: dict[Any, Array] = {**(also or {}), variable: row}
         constant = jnp.zeros((), row.dtype)
         for equation in reversed(self.graph.program.equations):
-            if not equation.varying or pending.keys().isdisjoint(equation.outputs):
-                continue
-            arrived = [pending.pop(v) if v in pending else jnp.zeros(v.shape, row.dtype) for v in equation.outputs]
-            relaxed = self.relaxation(equation)
-            operands = [value for value in equation.inputs if value.varying]
-            if isinstance(relaxed, tuple):
-                affine, offset = relaxed
-                pulled = affine.transpose(tuple(arrived))
-                if offset is not None:
-                    constant += sum(jnp.sum(a * o) for a, o in zip(arrived, offset, strict=True))
-            elif isinstance(relaxed, Planes):
-                pulled, added = relaxed.pull(arrived[0])
-                constant += added
-            else:
-                pulled, operands = (), []
-                for interval, coefficients in zip(relaxed, arrived, strict=True):
-                    constant += weigh(coefficients, interval.lower, interval.upper)
-            for operand, contribution in zip(operands, pulled, strict=True):
-                summed = sum_to(contribution, operand.shape)
-                pending[operand] = pending[operand] + summed if operand in pending else summed
+            if equation.varying and not pending.keys().isdisjoint(equation.outputs):
+                constant += self.pull(equation, pending, row.dtype)
         inputs = self.graph.program.inputs
         coefficients = tuple(pending.get(v, jnp.zeros(v.shape, row.dtype)) for v in inputs)
         return coefficients, constant
+
+    def pull(self, equation: Any, pending: dict[Any, Array], dtype: Any) -> Array:
+        """Take the coefficients of an equation's outputs to its operands; the constant that this adds."""
+        arrived = [pending.pop(v) if v in pending else jnp.zeros(v.shape, dtype) for v in equation.outputs]
+        relaxed = self.relaxation(equation)
+        operands = [value for value in equation.inputs if value.varying]
+        constant = jnp.zeros((), dtype)
+        if isinstance(relaxed, tuple):
+            affine, offset = relaxed
+            pulled = affine.transpose(tuple(arrived))
+            if offset is not None:
+                constant += sum(jnp.sum(a * o) for a, o in zip(arrived, offset, strict=True))
+        elif isinstance(relaxed, Planes):
+            pulled, constant = relaxed.pull(arrived[0])
+        else:
+            pulled, operands = (), []
+            for interval, coefficients in zip(relaxed, arrived, strict=True):
+                constant += weigh(coefficients, interval.lower, interval.upper)
+        for operand, contribution in zip(operands, pulled, strict=True):
+            summed = sum_to(contribution, operand.shape)
+            pending[operand] = pending[operand] + summed if operand in pending else summed
+        return constant
 
     def lower(self, variable: Any, row: Float[Array, "..."]) -> Array:
         """The lower bound of `<row, variable>`."""
@@ -131,8 +135,14 @@ def each_row(function: Callable[[Array], Any], rows: Array, chunk: int) -> Any:
 def interval_of(backward: Backward, variable: Any, chunk: int) -> Interval:
     """Bounds of every element of a variable."""
     backward.prepare(variable)
-    found = each_row(lambda row: backward.lower(variable, row), both_signs(variable), chunk)
-    lower, upper = found.reshape(2, *variable.shape)
+    size = math.prod(variable.shape)
+
+    def one(index: Array) -> Array:
+        # Made one by one: together the rows are a matrix of the squared size of the variable.
+        row = jnp.where(index < size, 1.0, -1.0) * jax.nn.one_hot(index % size, size, dtype=variable.dtype)
+        return backward.lower(variable, row.astype(variable.dtype).reshape(variable.shape))
+
+    lower, upper = each_row(one, jnp.arange(2 * size), chunk).reshape(2, *variable.shape)
     return Interval(lower, 0.0 - upper)
 
 
@@ -168,20 +178,8 @@ def merged(graph: Graph, known: dict[Any, Any], variable: Any) -> Interval:
         pending: dict[Any, Array] = {variable: row}
         constant = jnp.zeros((), row.dtype)
         for equation in reversed(graph.program.equations):
-            if not equation.varying or pending.keys().isdisjoint(equation.outputs) or not is_affine(equation):
-                continue
-            arrived = [pending.pop(v, None) for v in equation.outputs]
-            full = tuple(
-                jnp.zeros(v.shape, row.dtype) if a is None else a
-                for a, v in zip(arrived, equation.outputs, strict=True)
-            )
-            affine, offset = backward.relaxation(equation)
-            if offset is not None:
-                constant += sum(jnp.sum(a * o) for a, o in zip(full, offset, strict=True))
-            operands = [value for value in equation.inputs if value.varying]
-            for operand, contribution in zip(operands, affine.transpose(full), strict=True):
-                summed = sum_to(contribution, operand.shape)
-                pending[operand] = pending[operand] + summed if operand in pending else summed
+            if equation.varying and not pending.keys().isdisjoint(equation.outputs) and is_affine(equation):
+                constant += backward.pull(equation, pending, row.dtype)
         return constant + sum(weigh(a, known[v].lower, known[v].upper) for v, a in pending.items())
 
     found = jax.vmap(lower)(both_signs(variable)).reshape(2, *variable.shape)

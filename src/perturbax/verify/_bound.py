@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from ..core import Method, check_array, check_instance
 from ._backward import both_signs
 from ._graph import Graph, is_set, trace
-from ._sets import Interval
+from ._sets import Ball, Interval
 
 
 class LinearBounds(eqx.Module):
@@ -118,6 +118,12 @@ def bound(
     sizes = {a.shape[0] for s in sets_of(inputs) for a in jax.tree.leaves(s) if a.ndim} if batched else set()
     if len(sizes) > 1:
         raise ValueError(f"inputs must have one leading axis of instances when batched, got sizes {sorted(sizes)}")
+    for region in sets_of(inputs):
+        if isinstance(region, Ball) and np.ndim(region.radius) > batched:
+            raise ValueError(
+                f"radius must be a number{', or one for each instance' * batched}, got an array of shape "
+                f"{np.shape(region.radius)}; a Box has a width for each element"
+            )
     if specification is not None:
         specification = _cast(check_array("specification", specification))
     found, undefined = _bound(f, inputs, method, specification, batched)
@@ -188,12 +194,14 @@ def _bound_one(f: Any, inputs: Any, method: Any, specification: Any) -> tuple[Bo
     shape = graph.output.shape
     outcome = method.propagate(graph, both_signs(graph.output))
     # The upper bound of an element is minus the lower bound of minus the element.
-    lower, negative = (outcome.lower.reshape(2, *shape)[i] for i in range(2))
+    # Where an infinite interval met its opposite nothing is known.
+    halves = jnp.where(jnp.isnan(outcome.lower), -jnp.inf, outcome.lower).reshape(2, *shape)
+    lower, negative = halves[0], halves[1]
     linear = None
     if outcome.coefficients is not None and outcome.constants is not None:
-        halves = [c.reshape(2, *shape, *c.shape[1:]) for c in outcome.coefficients]
+        both = [c.reshape(2, *shape, *c.shape[1:]) for c in outcome.coefficients]
         constants = outcome.constants.reshape(2, *shape)
-        below, above = (_like(inputs, [c[0] for c in halves]), _like(inputs, [0.0 - c[1] for c in halves]))
+        below, above = (_like(inputs, [c[0] for c in both]), _like(inputs, [0.0 - c[1] for c in both]))
         linear = LinearBounds(below, constants[0], above, 0.0 - constants[1])
     intermediate = tuple(outcome.known[variable] for variable in graph.targets())
     stats = {"evaluations": outcome.evaluations}
@@ -213,7 +221,8 @@ def _undefined(graph: Graph, outcome: Outcome) -> dict[str, Array]:
     """For each equation that may be undefined whether it was, where its operands were bounded."""
     found = {}
     for equation in graph.program.equations:
-        if equation.varying and equation.name in _PARTIAL:
+        power = equation.name == "integer_pow" and equation.params["y"] > 0
+        if equation.varying and equation.name in _PARTIAL and not power:
             inside = [outcome.known[v] for v in equation.inputs if v.varying]
             bounded = jnp.array([jnp.isfinite(i.lower).all() & jnp.isfinite(i.upper).all() for i in inside]).all()
             y = outcome.known[equation.outputs[0]]

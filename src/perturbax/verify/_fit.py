@@ -88,6 +88,7 @@ def fit(
     key: Any,
     ramp: Any = None,
     domain: tuple[float, float] = (-math.inf, math.inf),
+    ema: float | None = None,
     progress: bool | None = None,
 ) -> CertifiedFit:
     """Train `network` so that its predictions are provably constant on boxes around the inputs.
@@ -100,6 +101,7 @@ def fit(
     - `radius`: half the width of the box in each element; 0 is ordinary training.
     - `steps`, `batch_size`, `optimizer`, `key`, `progress`: as for `core.fit`.
     - `ramp`: how the radius grows, `Ramp()` by default; `domain`: what inputs can be, to which boxes are cut.
+    - `ema`: as for `core.fit`; the returned network is the average over the last level of the ramp.
 
     **Returns:** a `CertifiedFit`.
 
@@ -122,7 +124,7 @@ def fit(
     check_integer("steps", steps, minimum=ramp.levels)
     low, high = (check_number("domain", end, finite=False) for end in domain)
     started = time.perf_counter()
-    losses, radii = [], []
+    average, losses, radii = None, [], []
     counts = np.diff(np.linspace(0, steps, ramp.levels + 1).round().astype(int))
     keys = jax.random.split(check_key("key", key), ramp.levels)
     for fraction, count, level_key in zip(ramp.fractions(), counts, keys, strict=True):
@@ -134,13 +136,15 @@ def fit(
             steps=int(count),
             batch_size=batch_size,
             optimizer=optimizer,
+            ema=ema,
             key=level_key,
             progress=progress,
         )
-        network = done.model
+        network, average = done.model, done.ema_model
         losses.append(done.losses)
         radii.append(np.full(int(count), radius * fraction))
     stats = {"evaluations": steps, "seconds": time.perf_counter() - started}
+    network = network if average is None else average
     return CertifiedFit(network, np.concatenate(losses), np.concatenate(radii), stats)
 
 

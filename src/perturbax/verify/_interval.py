@@ -72,11 +72,17 @@ def _structural(equation: Equation, *values: Any) -> tuple[Interval, ...]:
     "reduce_window_min",
     "round",
     "sign",
-    "sort",
 )
 def _monotone(equation: Equation, *values: Any) -> tuple[Interval, ...]:
     lower, upper = zip(*map(ends, values), strict=True)
     return tuple(map(Interval, equation.bind(*lower), equation.bind(*upper)))
+
+
+@INTERVAL.register("sort")
+def _sorted(equation: Equation, *values: Any) -> tuple[Interval, ...]:
+    if len(values) > 1:
+        raise ValueError(f"sorting several arrays by one at {equation.source} must not depend on perturbed values")
+    return _monotone(equation, *values)
 
 
 @INTERVAL.register("neg", "not")

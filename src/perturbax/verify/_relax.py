@@ -137,7 +137,8 @@ def _larger(equation: Equation, values: list[Any], place: Any) -> Planes:
         below, above = -above, -below
     for i, value in enumerate(values):
         if not isinstance(value, Interval):
-            below, above = below + lower[i] * value, above + upper[i] * value
+            # Beside an infinite constant there is a coefficient of 0.
+            below, above = (b + a * jnp.where(a == 0, 0.0, value) for a, b in ((lower[i], below), (upper[i], above)))
     vary = [i for i, value in enumerate(values) if isinstance(value, Interval)]
     return Planes(tuple(lower[i] for i in vary), below, tuple(upper[i] for i in vary), above)
 
