@@ -1,9 +1,12 @@
-"""Other people's arrays, models and formats."""
+"""Other people's arrays, models, meshes and formats."""
 
 from . import diffusers as diffusers
 from ._arrays import concatenate as concatenate
 from ._arrays import like as like
 from ._arrays import namespace_of as namespace_of
+from ._mesh import Mesh as Mesh
+from ._mesh import read_mesh as read_mesh
+from ._mesh import write_mesh as write_mesh
 from ._onnx import OnnxFunction as OnnxFunction
 from ._onnx import OnnxValue as OnnxValue
 from ._onnx import read_onnx as read_onnx
@@ -16,6 +19,7 @@ from ._vnnlib import write_vnnlib_result as write_vnnlib_result
 
 __all__ = [
     "LinearInequalities",
+    "Mesh",
     "OnnxFunction",
     "OnnxValue",
     "Region",
@@ -25,7 +29,9 @@ __all__ = [
     "like",
     "namespace_of",
     "onnxruntime_function",
+    "read_mesh",
     "read_onnx",
     "read_vnnlib",
+    "write_mesh",
     "write_vnnlib_result",
 ]

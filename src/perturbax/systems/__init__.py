@@ -1,9 +1,10 @@
-"""Worlds to work on: operators of imaging, and drifts of populations."""
+"""Worlds to work on: operators of imaging, drifts of populations, and heat that spreads."""
 
 from ._drift_fields import EllipticVortex as EllipticVortex
 from ._drift_fields import LambOseen as LambOseen
 from ._drift_fields import LotkaVolterra as LotkaVolterra
 from ._drift_fields import Repressilator as Repressilator
+from ._heat import Heat2D as Heat2D
 from ._imaging import AbstractImaging as AbstractImaging
 from ._imaging import Blur as Blur
 from ._imaging import Inpainting as Inpainting
@@ -21,6 +22,7 @@ __all__ = [
     "AbstractImaging",
     "Blur",
     "EllipticVortex",
+    "Heat2D",
     "Inpainting",
     "LambOseen",
     "LotkaVolterra",

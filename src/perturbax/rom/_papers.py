@@ -1,0 +1,47 @@
+"""The papers that the methods of this package come from."""
+
+from ..core import Paper
+
+LOCAL_BASES_BY_ANGLES = Paper(
+    title="Physics-informed cluster analysis and a priori efficiency criterion for the construction of local "
+    "reduced-order bases",
+    authors=("Thomas Daniel", "Fabien Casenave", "Nissrine Akkari", "Ali Ketata", "David Ryckelynck"),
+    year=2021,
+    arxiv="2103.13683",
+)
+
+ROM_NET = Paper(
+    title="Model order reduction assisted by deep neural networks (ROM-net)",
+    authors=("Thomas Daniel", "Fabien Casenave", "Nissrine Akkari", "David Ryckelynck"),
+    year=2020,
+    venue="Advanced Modeling and Simulation in Engineering Sciences 7 (16)",
+)
+
+PEBL_ROM = Paper(
+    title="PEBL-ROM: Projection-error based local reduced-order models",
+    authors=("David Amsallem", "Bernard Haasdonk"),
+    year=2016,
+    venue="Advanced Modeling and Simulation in Engineering Sciences 3 (6)",
+    doi="10.1186/s40323-016-0059-7",
+)
+
+LOCAL_BASES = Paper(
+    title="Nonlinear model order reduction based on local reduced-order bases",
+    authors=("David Amsallem", "Matthew J. Zahr", "Charbel Farhat"),
+    year=2012,
+    venue="International Journal for Numerical Methods in Engineering",
+)
+
+FASTER_PAM = Paper(
+    title="Fast and eager k-medoids clustering: O(k) runtime improvement of the PAM, CLARA, and CLARANS algorithms",
+    authors=("Erich Schubert", "Peter J. Rousseeuw"),
+    year=2021,
+    arxiv="2008.05171",
+)
+
+SNAPSHOTS = Paper(
+    title="Turbulence and the dynamics of coherent structures",
+    authors=("Lawrence Sirovich",),
+    year=1987,
+    venue="Quarterly of Applied Mathematics",
+)
