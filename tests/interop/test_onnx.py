@@ -316,6 +316,20 @@ class TestTheFunction:
         assert np.count_nonzero(np.asarray(gradient)[:, 2]) > 0
         assert np.count_nonzero(np.asarray(gradient)[:, [0, 1, 3, 4]]) == 0
 
+    def test_equal_graphs_are_compiled_once(self, residual, tmp_path):
+        model, f, params = residual
+        other = onnx.ModelProto()
+        other.CopyFrom(model)
+        weights = next(tensor for tensor in other.graph.initializer if tensor.name == "M")
+        weights.CopyFrom(numpy_helper.from_array(2 * numpy_helper.to_array(weights), "M"))
+        g, doubled = read(other, tmp_path)
+        assert (f, hash(f)) == (g, hash(g))
+        apply = jax.jit(lambda f, params, x: f(params, x), static_argnums=0)
+        np.testing.assert_allclose(2 * apply(f, params, X), apply(g, doubled, X), rtol=1e-6)
+        assert apply._cache_size() == 1
+        other.graph.node[0].attribute[0].ints[:] = [0, 0, 0, 0]
+        assert read(other, tmp_path)[0] != f
+
     def test_its_jaxpr_has_ordinary_primitives_only(self, residual):
         _, f, params = residual
         names = {equation.primitive.name for equation in jax.make_jaxpr(f)(params, X).eqns}

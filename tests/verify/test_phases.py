@@ -64,6 +64,7 @@ def test_a_subdomain_is_bounded_for_all_its_members_and_exactly_without_open_ele
         assert np.all(np.sign(x[alike] @ Z.T + c) == sides[0])
 
 
+@pytest.mark.slow
 def test_impossible_sides_have_no_member():
     with float64():
         query, _, sides = evaluated(lambda x: (y := x[:2], jnp.maximum(y, 0.0) + jnp.abs(y - 0.5))[1], np.zeros((1, 3)))

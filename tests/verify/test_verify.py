@@ -82,7 +82,7 @@ class TestExactAnswers:
             prop = verify.unsafe_box(LOWER, UPPER, weights, [-first, second + gap])
             assert decide(net, prop, method).status == status
 
-    @BOTH
+    @ONE_SLOW
     def test_alternatives_regions_and_rows_of_inputs(self, method, tmp_path):
         """The function is `|x_0| + |x_1|` and the answers are known."""
 
@@ -115,6 +115,7 @@ class TestExactAnswers:
             prop = verify.unsafe_box(LOWER, UPPER, [[1.0, 0.0]], [-np.tanh(1.0) + gap])
             assert decide(f, prop, INPUTS).status == status
 
+    @pytest.mark.slow
     def test_elements_cannot_be_split_where_there_are_none(self):
         # Bounds of the whole box are too loose, and there is nothing to split.
         prop = verify.unsafe_box(LOWER, UPPER, [[1.0]], [-0.51])
@@ -209,7 +210,7 @@ class TestLimits:
         assert verdict.stats["open"] > 0
         assert 0.0 <= verdict.stats["proved"] < 1.0
 
-    @BOTH
+    @ONE_SLOW
     def test_a_checkpoint_goes_on_to_the_same_end(self, method, tmp_path, monkeypatch):
         net, path = network(2), tmp_path / "search.npz"
         weights = np.array([1.0, -1.0, 0.5])

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from ..core import digest
 from ._onnx_elementwise import ELEMENTWISE
 from ._onnx_layers import LAYERS
 from ._onnx_node import Node, Rule, known, settled
@@ -59,15 +60,23 @@ class _Graph:
 class OnnxFunction:
     """The function of an ONNX file: `f(params, *inputs)`, pure, made of ordinary JAX primitives.
 
-    `inputs` and `outputs` tell names, shapes and dtypes. The result is one array, or a tuple when the file has several
-    outputs. Integer inputs that are given as NumPy arrays or Python numbers are constants of the traced function: pass
-    them so where shapes or branches depend on them. `params` in float64 under `core.float64()` make it a float64
-    function.
+    `inputs` and `outputs` tell names, shapes and dtypes. Functions of equal graphs are equal, whatever their parameters
+    hold, so that networks of one architecture are compiled once. The result is one array, or a tuple when the file has
+    several outputs. Integer inputs that are given as NumPy arrays or Python numbers are constants of the traced
+    function: pass them so where shapes or branches depend on them. `params` in float64 under `core.float64()` make it a
+    float64 function.
     """
 
     inputs: tuple[OnnxValue, ...]
     outputs: tuple[OnnxValue, ...]
     _graph: _Graph
+    _content: str
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, OnnxFunction) and self._content == other._content
+
+    def __hash__(self) -> int:
+        return hash(self._content)
 
     def __call__(self, params: Mapping[str, Any], *inputs: Any) -> Any:
         if len(inputs) != len(self.inputs):
@@ -133,7 +142,8 @@ def read_onnx(path: str | os.PathLike[str]) -> tuple[OnnxFunction, dict[str, jax
     params = {name: jnp.asarray(tensors.pop(name)) for name in names}
     inputs = tuple(_described(value) for value in model.graph.input if value.name not in graph.constants)
     outputs = tuple(_described(value) for value in model.graph.output)
-    return OnnxFunction(inputs, outputs, _Graph(tuple(nodes), tensors, graph.results)), params
+    parts = inputs, outputs, _Graph(tuple(nodes), tensors, graph.results)
+    return OnnxFunction(*parts, digest(parts)), params
 
 
 def _load(path: Path) -> Any:
