@@ -1,7 +1,7 @@
 """Verdicts on safety properties against Marabou, an exact solver, and SciPy's mixed integer programs.
 
 `python benchmarks/properties.py`. Is the label of a picture of a digit the same in a whole box around it? Each question
-is asked of each solver once, in turn, in one process. The first question of a shape compiles for us; it is told apart.
+is asked of each solver once, in turn, in one process. Compilation is told apart.
 """
 
 import importlib.metadata
@@ -28,7 +28,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from maraboupy import Marabou
 
-RADII = (0.05, 0.08)
+RADII = (0.02, 0.04)
 SECONDS = 60
 
 
@@ -69,6 +69,30 @@ def write(path: pathlib.Path, network: nn.MLP) -> None:
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
 
 
+def decide(network: nn.MLP, x: np.ndarray, label: int, radius: float) -> verify.Verdict:
+    lower, upper = x.astype(np.float64) - radius, x.astype(np.float64) + radius
+    problem = verify.Verification(network, verify.misclassified(lower, upper, int(label), 10))
+    return verify.verify(problem, verify.ActivationSplitting(seconds=SECONDS), key=jax.random.key(0))
+
+
+def by_marabou(path: pathlib.Path, x: np.ndarray, label: int, radius: float) -> str:
+    """Is there a class with a score above that of the label? One query for each, until one has an answer."""
+    for other in range(10):
+        if other == label:
+            continue
+        network = Marabou.read_onnx(str(path))
+        for variable, value in zip(network.inputVars[0].ravel(), x, strict=True):
+            network.setLowerBound(variable, float(value) - radius)
+            network.setUpperBound(variable, float(value) + radius)
+        scores = network.outputVars[0].ravel()
+        network.addInequality([scores[label], scores[other]], [1.0, -1.0], 0.0)
+        options = Marabou.createOptions(verbosity=0, timeoutInSeconds=SECONDS)
+        word, _, _ = network.solve(verbose=False, options=options)
+        if word != "unsat":
+            return "falsified" if word == "sat" else "unknown"
+    return "verified"
+
+
 def main() -> None:
     core.enable_compilation_cache()
     digits = data.digits()
@@ -77,34 +101,26 @@ def main() -> None:
     network = classifier(x[:1500], label[:1500])
     seconds: dict[str, list[float]] = {"ours": [], "Marabou": [], "SciPy": []}
     agreed, crown, verified = 0, 0, 0
-    options = Marabou.createOptions(verbosity=0, timeoutInSeconds=SECONDS)
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "digits.onnx"
         write(path, network)
+        start = time.perf_counter()
+        decide(network, x[1501], label[1501], 1e-3)
+        print(f"compilation: {time.perf_counter() - start:.1f} s, the first time on a machine")
         questions = [(radius, i) for radius in RADII for i in range(1500, 1512)]
-        for count, (radius, i) in enumerate(questions):
+        for radius, i in questions:
             lower, upper = x[i].astype(np.float64) - radius, x[i].astype(np.float64) + radius
             rows = np.asarray(verify.margins(int(label[i]), 10), np.float64)
             start = time.perf_counter()
-            problem = verify.Verification(network, verify.misclassified(lower, upper, int(label[i]), 10))
-            verdict = verify.verify(problem, verify.ActivationSplitting(seconds=SECONDS), key=jax.random.key(0))
+            verdict = decide(network, x[i], label[i], radius)
             took = time.perf_counter() - start
-            if count == 0:
-                print(f"first question, with compilation: {took:.1f} s")
-                took = verify.verify(problem, verify.ActivationSplitting(seconds=SECONDS), key=jax.random.key(0)).stats[
-                    "seconds"
-                ]
             seconds["ours"].append(took)
             start = time.perf_counter()
-            marabou = Marabou.read_onnx(str(path))
-            _, _, other = marabou.evaluateLocalRobustness(
-                x[i][None], radius, int(label[i]), verbose=False, options=options
-            )
+            theirs = by_marabou(path, x[i], int(label[i]), radius)
             seconds["Marabou"].append(time.perf_counter() - start)
             start = time.perf_counter()
             exact = min(least(network, row, lower, upper) for row in rows)
             seconds["SciPy"].append(time.perf_counter() - start)
-            theirs = "verified" if other is None or other == -1 else "falsified"
             truth = "verified" if exact > 0 else "falsified"
             agreed += verdict.status == theirs == truth
             verified += truth == "verified"
