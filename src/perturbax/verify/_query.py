@@ -26,7 +26,7 @@ class Verification(eqx.Module):
 
     - `f`: a function of one array in JAX, such as a network; an Equinox module or a `jax.tree_util.Partial`, whose
       arrays are made float64, or a function that computes in the precision of its input.
-    - `property`: what a counterexample is, from `interop.read_vnnlib` or `unsafe_box`.
+    - `property`: what a counterexample is, from `misclassified`, `unsafe_box` or `interop.read_vnnlib`.
     - `shape`: of the input of `f`, with as many elements as the property has inputs; flat when `None`.
     - `original`: a second implementation of `f` on NumPy arrays, such as the file that `f` was read from run by
       onnxruntime; a counterexample has to be one for it too.
