@@ -28,7 +28,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from maraboupy import Marabou
 
-RADII = (0.02, 0.04)
+RADII = (0.04, 0.06)
 SECONDS = 60
 
 
