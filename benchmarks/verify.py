@@ -73,7 +73,20 @@ def compare(hidden: tuple[int, ...], batch: int) -> None:
         )
 
 
+def growth(widths: tuple[int, ...] = (64, 128, 256, 512)) -> None:
+    """CROWN has a row for each neuron, each at the cost of the layers before it: cubic in the width."""
+    calls, box = {}, verify.Box(np.zeros(64, np.float32), np.ones(64, np.float32))
+    for width in widths:
+        network = nn.MLP(64, (width, width, width), 10, key=jax.random.key(0), activation=jax.nn.relu)
+        calls[str(width)] = lambda network=network: jax.block_until_ready(
+            verify.bound(network, box, verify.CROWN()).lower
+        )
+    took = medians(calls, repeats=5)
+    print("CROWN, three hidden layers:", ", ".join(f"width {w} {1e3 * t:.1f} ms" for w, t in took.items()))
+
+
 if __name__ == "__main__":
     core.enable_compilation_cache()
     for hidden, batch in (((256, 256), 1), ((256, 256), 32), ((64, 64, 64, 64), 32)):
         compare(hidden, batch)
+    growth()

@@ -75,5 +75,11 @@ def test_what_cannot_be_trained_is_refused():
         verify.fit(network, (x, labels), METHODS[0], **{**settings, "steps": 5})
     with pytest.raises(ValueError, match="end must be > start"):
         verify.Ramp(0.5, 0.5)
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_not_finite_is_told():
+    network = nn.MLP(4, (8,), 3, key=KEY, activation=jax.nn.relu)
+    settings = {"radius": 0.1, "steps": 20, "batch_size": 16, "optimizer": optax.sgd(1e30), "key": KEY}
     with pytest.raises(core.SolverError, match="fit stopped"):
-        verify.fit(network, (x, labels), METHODS[0], **{**settings, "optimizer": optax.sgd(1e30)})
+        verify.fit(network, data(64), METHODS[0], **settings)

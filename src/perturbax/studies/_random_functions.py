@@ -76,7 +76,7 @@ def _attention(key: Any) -> tuple[Callable[[Array], Array], tuple[int, ...]]:
 
 
 def _recurrent(gates: int) -> Callable[[Any], Any]:
-    """An LSTM cell with four gates or a GRU cell with three, over three steps."""
+    """An LSTM cell with four gates or a GRU cell with three, over two steps."""
 
     def make(key: Any) -> tuple[Callable[[Array], Array], tuple[int, ...]]:
         a, b = jax.random.split(key)
@@ -97,7 +97,7 @@ def _recurrent(gates: int) -> Callable[[Any], Any]:
             state = (jnp.zeros(4), jnp.zeros(4)) if gates == 4 else (jnp.zeros(4),)
             return lax.scan(lstm if gates == 4 else gru, state, xs)[0][0]
 
-        return f, (3, 3)
+        return f, (2, 3)
 
     return make
 
