@@ -12,7 +12,13 @@ LOWER, UPPER = -np.ones(2, np.float32), np.ones(2, np.float32)
 
 
 def make(cls):
-    return cls()
+    small = {"batch_size": 8, "starts": 2, "attack_steps": 2} if issubclass(cls, verify.AbstractVerifier) else {}
+    return cls(**small)
+
+
+def decide(method, key, **changed):
+    stated = {"lower": LOWER, "upper": UPPER, "weights": np.ones((1, 2)), "offsets": np.full(1, -99.0), **changed}
+    return verify.verify(verify.Verification(NETWORK, verify.unsafe_box(**stated)), method, key=key)
 
 
 def train(x, method, key):
@@ -21,6 +27,9 @@ def train(x, method, key):
 
 
 def run(method, key):
+    if isinstance(method, verify.AbstractVerifier):
+        found = decide(method, key)
+        return found.status, found.stats["evaluations"]
     if isinstance(method, verify.AbstractCertifiedTraining):
         return train(POINTS, method, key).losses
     found = verify.bound(NETWORK, verify.Box(LOWER, UPPER), method)
@@ -31,6 +40,9 @@ def poison(method, key):
     if isinstance(method, verify.AbstractCertifiedTraining):
         return {"data": lambda: train(POINTS + np.float32(np.nan), method, key)}
     broken = np.array([np.nan, 1.0], np.float32)
+    if isinstance(method, verify.AbstractVerifier):
+        values = {"lower": broken, "upper": broken, "weights": broken[None], "offsets": broken[:1]}
+        return {name: lambda n=name, v=value: decide(method, None, **{n: v}) for name, value in values.items()}
     return {
         "lower": lambda: verify.bound(NETWORK, verify.Box(broken, UPPER), method),
         "upper": lambda: verify.bound(NETWORK, verify.Box(LOWER, broken), method),

@@ -55,9 +55,12 @@ class Backward:
             return affine, None if affine.homogeneous else affine.offset()
         return relaxation(equation, self.known, self.place)
 
-    def linear(self, variable: Any, row: Float[Array, "..."]) -> tuple[tuple[Array, ...], Array]:
-        """`A` for each input, and `b`, with `<row, variable> >= sum <A, x> + b`."""
-        pending: dict[Any, Array] = {variable: row}
+    def linear(
+        self, variable: Any, row: Float[Array, "..."], also: dict[Any, Array] | None = None
+    ) -> tuple[tuple[Array, ...], Array]:
+        """`A` for each input, and `b`, with `<row, variable> >= sum <A, x> + b`; `also` has coefficients of variables
+        before it, by variable, whose products are added on the left."""
+        pending: dict[Any, Array] = {**(also or {}), variable: row}
         constant = jnp.zeros((), row.dtype)
         for equation in reversed(self.graph.program.equations):
             if equation.varying and not pending.keys().isdisjoint(equation.outputs):

@@ -53,6 +53,25 @@ ALPHA_CROWN = Paper(
     venue="ICLR",
 )
 
+BRANCH_AND_BOUND = Paper(
+    title="A Unified View of Piecewise Linear Neural Network Verification",
+    authors=("Rudy Bunel", "Ilker Turkaslan", "Philip H. S. Torr", "Pushmeet Kohli", "M. Pawan Kumar"),
+    year=2018,
+    arxiv="1711.00455",
+    venue="NeurIPS",
+)
+
+BETA_CROWN = Paper(
+    title=(
+        "Beta-CROWN: Efficient Bound Propagation with Per-neuron Split Constraints for Neural Network Robustness "
+        "Verification"
+    ),
+    authors=("Shiqi Wang", "Huan Zhang", "Kaidi Xu", "Xue Lin", "Suman Jana", "Cho-Jui Hsieh", "J. Zico Kolter"),
+    year=2021,
+    arxiv="2103.06624",
+    venue="NeurIPS",
+)
+
 CROWN_IBP = Paper(
     title="Towards Stable and Efficient Training of Verifiably Robust Neural Networks",
     authors=(
