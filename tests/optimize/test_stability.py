@@ -164,14 +164,25 @@ def test_an_eigenvalue_that_does_not_converge_raises():
 
 
 def test_another_rate_or_batch_compiles_nothing():
-    from perturbax.optimize import exact_second_moment
+    from perturbax.optimize import _linearised_sgd, _stability, exact_second_moment
 
-    g = gradients()
-    bound(g, EXACT)
-    before = exact_second_moment._eigenvalues._cached._cache_size()
+    programs = (exact_second_moment._eigenvalues, _stability._measure, _linearised_sgd._moments)
+
+    def compiled():
+        return [program._cached._cache_size() for program in programs]
+
+    def ask(rate, batch):
+        model = nn.DiagonalLinear(rate * jnp.ones(9), jnp.ones(9))
+        problem = optimize.LeastSquares(model, gradients().astype(np.float32), np.ones(6, np.float32))
+        asked = optimize.LinearisedSGD(problem, rate, batch)
+        optimize.stability(asked, EXACT)
+        optimize.second_moments(asked, np.ones(18), 2)
+
+    ask(0.05, 1)
+    before = compiled()
     for rate, batch in ((0.1, 2), (0.2, None), (0.3, 3)):
-        bound(g + rate, EXACT, batch, rate=rate)
-    assert exact_second_moment._eigenvalues._cached._cache_size() == before
+        ask(rate, batch)
+    assert compiled() == before
 
 
 @pytest.mark.parametrize(

@@ -178,7 +178,9 @@ def second_moments(problem: LinearisedSGD, deviation: Any, steps: int) -> np.nda
     with float64():
         J = jnp.asarray(gradients.astype(np.float64))
         modes = modes_of(J, rounding(gradients))
-        return np.asarray(_moments(J, modes, jnp.asarray(start), problem.learning_rate, problem.noise, steps))
+        # A number that stayed one would be part of the program, and another one would compile again.
+        rate, noise = jnp.asarray(problem.learning_rate), jnp.asarray(problem.noise)
+        return np.asarray(_moments(J, modes, jnp.asarray(start), rate, noise, steps))
 
 
 @eqx.filter_jit

@@ -98,7 +98,7 @@ def stability(problem: LinearisedSGD, method: AbstractStabilityMethod) -> Stabil
             gradients = problem.gradients()
             J = jnp.asarray(gradients.astype(np.float64))
             modes = modes_of(J, rounding(gradients))
-            known = _measure(J, modes, loss)
+            known = _measure(J, modes, jnp.asarray(loss))
             judgement = method.judge(modes, known, rate, problem.noise)
     bound = float(judgement.bound)
     return Stability(

@@ -101,7 +101,7 @@ def _run_moments(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
         problem = optimize.LinearisedSGD(gradients, factor * critical)
         record[f"exact {factor}"] = optimize.second_moments(problem, start, steps)
         record[f"drawn {factor}"] = _drawn_moments(
-            jnp.asarray(gradients), jnp.asarray(start), factor * critical, cell["runs"], steps, run_key
+            jnp.asarray(gradients), jnp.asarray(start), jnp.asarray(factor * critical), cell["runs"], steps, run_key
         )
     return record
 
