@@ -214,7 +214,10 @@ def _run_nets(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
     nets = jax.vmap(lambda key: nn.TwoLayerReLU(x.shape[1], cell["width"], key=key, scale=2.0))(keys)
     nets, history, steps = _train(cell["optimiser"], nets, rates, x, y, cell["steps"], 10, _CONVERGED, key)
     found = jax.vmap(lambda net: jnp.mean((net(test_x) - test_y) ** 2))(nets)
-    return {"error": np.asarray(found), "path norm": np.asarray(nets.path_norm), **_record_of(history, steps, rates)}
+    record = _record_of(history, steps, rates)
+    # A run that diverged keeps its last finite weights, whose error is none of a trained network.
+    errors, norms = (np.where(np.isfinite(record["loss"]), value, np.nan) for value in (found, nets.path_norm))
+    return {"error": errors, "path norm": norms, **record}
 
 
 def _run_diagonal(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
@@ -340,7 +343,7 @@ def _draw_traces(figure: Any, axes: Any, rows: "pd.DataFrame", title: str, label
     if not len(rows):
         return
     errors = np.concatenate([np.ravel(error) for error in rows["error"]])
-    limits = {"vmin": np.nanmin(errors), "vmax": np.nanmax(errors)}
+    limits = {"vmin": np.nanmin(errors), "vmax": np.nanmax(errors)} if np.isfinite(errors).any() else {}
     rates = np.unique(np.concatenate([np.ravel(rate) for rate in rows["rate"]]))
     line = np.geomspace(rates[0] / 1.3, rates[-1] * 1.3, 50)
     axes.plot(line, 2.0 / line, color="0.3", linewidth=1.2, label="2 / η")
@@ -361,12 +364,19 @@ def _draw_traces(figure: Any, axes: Any, rows: "pd.DataFrame", title: str, label
             label=name,
             **limits,
         )
+        lost = np.unique(np.ravel(row["rate"])[~np.isfinite(np.ravel(row["trace"]))])
+        if len(lost):
+            axes.plot(lost, np.full(len(lost), 0.03), "x", color="0.2", transform=axes.get_xaxis_transform())
+            axes.plot([], [], "x", color="0.2", label=f"{name} diverged")
+    axes.set_xticks(rates, [f"{rate:g}" for rate in rates])
+    axes.minorticks_off()
     figure.colorbar(drawn, ax=axes, label=label)
 
 
 def _draw_errors(axes: Any, rows: "pd.DataFrame") -> None:
     axes.set_title("What the rate does to the error", loc="left", fontsize=10, fontweight="bold")
     axes.set(xlabel="learning rate η", ylabel="relative test error, median and range", yscale="log")
+    axes.set_xticks(_RATES, [f"{rate:g}" for rate in _RATES])
     for _, row in rows.iterrows():
         name, rate, error = row["optimiser"], row["rate"][0], row["error"]
         axes.plot(rate, np.median(error, 0), color=_COLORS[name], marker=_MARKERS[name], linewidth=1.6, label=name)
