@@ -143,7 +143,7 @@ def _optimizer(sharpness_aware: bool) -> Any:
     """The same objects every time, or `fit` compiles anew."""
     if not sharpness_aware:
         return optax.sgd(1.0)
-    made = optax.contrib.sam(optax.sgd(1.0), optax.chain(optax.contrib.normalize(), optax.sgd(0.05)))
+    made = optax.contrib.sam(optax.sgd(1.0), optax.chain(optax.normalize_by_update_norm(eps=1e-12), optax.sgd(0.05)))
     # It does not take the further arguments that `fit` gives to those that may.
     return optax.GradientTransformation(made.init, made.update)
 
@@ -180,9 +180,14 @@ def _train(
     return done.model[0], tracker.history, tracker.steps
 
 
-def _record_of(history: optimize.Sharpness, steps: np.ndarray, rates: Any) -> dict[str, Any]:
+def _record_of(
+    history: optimize.Sharpness, steps: np.ndarray, rates: Any, measured: Mapping[str, Any]
+) -> dict[str, Any]:
     last = jax.tree.map(lambda leaf: leaf[-1], history)
+    # A run that diverged keeps its last finite weights, whose error is none of a trained network.
+    kept = {name: np.where(np.isfinite(last.loss), value, np.nan) for name, value in measured.items()}
     return {
+        **kept,
         "rate": np.asarray(rates),
         "loss": last.loss,
         "trace": last.trace,
@@ -214,10 +219,7 @@ def _run_nets(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
     nets = jax.vmap(lambda key: nn.TwoLayerReLU(x.shape[1], cell["width"], key=key, scale=2.0))(keys)
     nets, history, steps = _train(cell["optimiser"], nets, rates, x, y, cell["steps"], 10, _CONVERGED, key)
     found = jax.vmap(lambda net: jnp.mean((net(test_x) - test_y) ** 2))(nets)
-    record = _record_of(history, steps, rates)
-    # A run that diverged keeps its last finite weights, whose error is none of a trained network.
-    errors, norms = (np.where(np.isfinite(record["loss"]), value, np.nan) for value in (found, nets.path_norm))
-    return {"error": errors, "path norm": norms, **record}
+    return _record_of(history, steps, rates, {"error": found, "path norm": nets.path_norm})
 
 
 def _run_diagonal(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
@@ -230,13 +232,7 @@ def _run_diagonal(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
         nets = jax.tree.map(lambda leaf: jnp.tile(leaf, (len(_RATES), 1)), start)
         nets, history, steps = _train(cell["optimiser"], nets, rates, x, x @ teacher, cell["steps"], 10, None, run_key)
         errors = jnp.sum((nets.coefficients - teacher) ** 2, 1) / jnp.sum(teacher**2)
-        rows.append(
-            {
-                "error": np.asarray(errors),
-                "l1": np.asarray(jnp.sum(jnp.abs(nets.coefficients), 1)),
-                **_record_of(history, steps, rates),
-            }
-        )
+        rows.append(_record_of(history, steps, rates, {"error": errors, "l1": jnp.sum(jnp.abs(nets.coefficients), 1)}))
     return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
 
@@ -269,10 +265,12 @@ def _exact_bars(bounds: "pd.DataFrame", moments: "pd.DataFrame") -> list[Bar]:
 
 
 def _net_bars(sgd: "pd.DataFrame", gd: "pd.DataFrame") -> list[Bar]:
-    below, top, sharp = np.nan, np.nan, np.nan
+    below, top, sharp, note = np.nan, np.nan, np.nan, ""
     if len(sgd):
         row = sgd.iloc[0]
-        below = _share((row["trace"] * row["rate"] / 2.0 <= _LINE)[row["loss"] <= _CONVERGED])
+        converged = row["loss"] <= _CONVERGED
+        below = _share((row["trace"] * row["rate"] / 2.0 <= _LINE)[converged])
+        note = f"{np.count_nonzero(converged)} of {converged.size} runs converged"
     if len(gd):
         row = gd.iloc[0]
         trained = row["loss"] <= _TRAINED
@@ -280,7 +278,7 @@ def _net_bars(sgd: "pd.DataFrame", gd: "pd.DataFrame") -> list[Bar]:
         largest = trained & (row["rate"] == np.max(row["rate"][trained], initial=0.0))
         sharp = _share((row["trace"] * row["rate"] / 2.0 > 1.5)[largest])
     return [
-        Bar("converged SGD runs of networks with tr H <= 2 / eta (5 %), share", below, 1.0, ">="),
+        Bar("converged SGD runs of networks with tr H <= 2 / eta (5 %), share", below, 1.0, ">=", note=note),
         Bar("GD runs of networks with lambda_max <= 2 / eta (5 %), share", top, 1.0, ">="),
         Bar("GD runs of networks at the largest rate with eta tr H / 2 > 1.5, share", sharp, 0.8, ">="),
     ]
@@ -366,8 +364,9 @@ def _draw_traces(figure: Any, axes: Any, rows: "pd.DataFrame", title: str, label
         )
         lost = np.unique(np.ravel(row["rate"])[~np.isfinite(np.ravel(row["trace"]))])
         if len(lost):
-            axes.plot(lost, np.full(len(lost), 0.03), "x", color="0.2", transform=axes.get_xaxis_transform())
-            axes.plot([], [], "x", color="0.2", label=f"{name} diverged")
+            marker, height = ("+", 0.08) if name == "GD" else ("x", 0.03)
+            options = {"color": "0.2", "transform": axes.get_xaxis_transform(), "label": f"{name}, a run diverged"}
+            axes.plot(lost, np.full(len(lost), height), marker, **options)
     axes.set_xticks(rates, [f"{rate:g}" for rate in rates])
     axes.minorticks_off()
     figure.colorbar(drawn, ax=axes, label=label)
