@@ -12,7 +12,6 @@ minimisation, all at the same rates with batches of one. The error is relative t
 1 is as good as no training at all.
 """
 
-import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +19,11 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
-import optax.contrib
 
-from perturbax import core, data, nn, optimize
+from perturbax import nn, optimize
 
 from ._study import Bar, Study, Trial
+from .trained_minima import OPTIMISERS, record_of, train, zeros_and_ones
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +48,7 @@ def trials(preset: Mapping[str, Any]) -> list[Trial]:
     ]
     diagonal = [
         {"part": "diagonal", "optimiser": name, "steps": preset["GD diagonal" if name == "GD" else "SGD diagonal"]}
-        for name in _OPTIMISERS
+        for name in OPTIMISERS
     ]
     return [
         *(Trial(cell, 0) for cell in nets),
@@ -118,108 +116,15 @@ def _drawn_moments(gradients: Any, start: Any, rate: Any, runs: int, steps: int,
     return jnp.concatenate([jnp.sum(start**2)[None], moments])
 
 
-# A model that is trained is a pair of a network and its learning rate, which multiplies the loss, so that runs of
-# several rates are one program with the rate 1.
-def _call(model: Any, x: Any) -> Any:
-    return model[0](x)
-
-
-def _plain(model: Any, batch: Any, key: Any) -> Any:
-    net, rate = model
-    return rate * 0.5 * jnp.mean((net(batch[0]) - batch[1]) ** 2)
-
-
-def _decayed(model: Any, batch: Any, key: Any) -> Any:
-    net, rate = model
-    return _plain(model, batch, key) + rate * 0.5 * 0.01 * sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(net))
-
-
-def _noisy(model: Any, batch: Any, key: Any) -> Any:
-    return _plain(model, (batch[0], batch[1] + 0.3 * jax.random.normal(key, batch[1].shape)), key)
-
-
-@functools.lru_cache(maxsize=2)
-def _optimizer(sharpness_aware: bool) -> Any:
-    """The same objects every time, or `fit` compiles anew."""
-    if not sharpness_aware:
-        return optax.sgd(1.0)
-    made = optax.contrib.sam(optax.sgd(1.0), optax.chain(optax.normalize_by_update_norm(eps=1e-12), optax.sgd(0.05)))
-    # It does not take the further arguments that `fit` gives to those that may.
-    return optax.GradientTransformation(made.init, made.update)
-
-
-# Loss, whether sharpness-aware, whether in batches of one.
-_OPTIMISERS: dict[str, tuple[Any, bool, bool]] = {
-    "GD": (_plain, False, False),
-    "SGD": (_plain, False, True),
-    "weight decay": (_decayed, False, True),
-    "label noise": (_noisy, False, True),
-    "SAM": (_plain, True, True),
-}
-
-
-def _train(
-    optimiser: str, nets: Any, rates: Any, x: Any, y: Any, steps: int, records: int, until: float | None, key: Any
-) -> tuple[Any, optimize.Sharpness, np.ndarray]:
-    """The networks at the end, the history of their sharpness, and after how many steps it was measured."""
-    loss, sharpness_aware, single = _OPTIMISERS[optimiser]
-    tracker = optimize.SharpnessTracker(x, y, apply=_call, until=until)
-    done = core.fit(
-        loss,
-        (nets, rates),
-        optimize.DrawWithReplacement((x, y)) if single else (x, y),
-        steps=steps,
-        optimizer=_optimizer(sharpness_aware),
-        key=jax.random.split(key, len(rates)),
-        filter_spec=(True, False),
-        chunk=-(-steps // records),
-        callback=tracker,
-        throw=False,
-        progress=False,
-    )
-    return done.model[0], tracker.history, tracker.steps
-
-
-def _record_of(
-    history: optimize.Sharpness, steps: np.ndarray, rates: Any, measured: Mapping[str, Any]
-) -> dict[str, Any]:
-    last = jax.tree.map(lambda leaf: leaf[-1], history)
-    # A run that diverged keeps its last finite weights, whose error is none of a trained network.
-    kept = {name: np.where(np.isfinite(last.loss), value, np.nan) for name, value in measured.items()}
-    return {
-        **kept,
-        "rate": np.asarray(rates),
-        "loss": last.loss,
-        "trace": last.trace,
-        "frobenius": last.frobenius,
-        "top": last.top,
-        "sharp ratio": np.asarray(rates / optimize.SharpBound().largest_rate(last, 1.0)),
-        "measured": steps,
-        "traces": history.trace.astype(np.float32),
-        "tops": history.top.astype(np.float32),
-    }
-
-
-@functools.lru_cache(maxsize=1)
-def _digits() -> tuple[np.ndarray, ...]:
-    """Inputs and targets of 200 zeros and ones, and of all others for the test."""
-    images = data.digits()
-    flat, labels = images.flat[images.labels < 2], images.labels[images.labels < 2]
-    centred = flat - flat[:200].mean(0)
-    scaled = (4.0 / np.sqrt(np.mean(np.sum(centred[:200] ** 2, 1))) * centred).astype(np.float32)
-    labels = labels.astype(np.float32)
-    return scaled[:200], labels[:200], scaled[200:], labels[200:]
-
-
 def _run_nets(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
-    x, y, test_x, test_y = map(jnp.asarray, _digits())
+    x, y, test_x, test_y = map(jnp.asarray, zeros_and_ones())
     net_key, key = jax.random.split(key)
     rates = jnp.tile(jnp.asarray(_NET_RATES, jnp.float32), cell["runs"])
     keys = jnp.repeat(jax.random.split(net_key, cell["runs"]), len(_NET_RATES))
     nets = jax.vmap(lambda key: nn.TwoLayerReLU(x.shape[1], cell["width"], key=key, scale=2.0))(keys)
-    nets, history, steps = _train(cell["optimiser"], nets, rates, x, y, cell["steps"], 10, _CONVERGED, key)
+    nets, history, steps = train(cell["optimiser"], nets, rates, x, y, cell["steps"], 10, _CONVERGED, key)
     found = jax.vmap(lambda net: jnp.mean((net(test_x) - test_y) ** 2))(nets)
-    return _record_of(history, steps, rates, {"error": found, "path norm": nets.path_norm})
+    return record_of(history, steps, rates, {"error": found, "path norm": nets.path_norm})
 
 
 def _run_diagonal(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
@@ -230,9 +135,9 @@ def _run_diagonal(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
         teacher = jnp.zeros(200).at[:5].set(jax.random.rademacher(teacher_key, (5,), jnp.float32))
         start = nn.DiagonalLinear(jax.random.normal(a_key, (200,)), jax.random.normal(b_key, (200,)))
         nets = jax.tree.map(lambda leaf: jnp.tile(leaf, (len(_RATES), 1)), start)
-        nets, history, steps = _train(cell["optimiser"], nets, rates, x, x @ teacher, cell["steps"], 10, None, run_key)
+        nets, history, steps = train(cell["optimiser"], nets, rates, x, x @ teacher, cell["steps"], 10, None, run_key)
         errors = jnp.sum((nets.coefficients - teacher) ** 2, 1) / jnp.sum(teacher**2)
-        rows.append(_record_of(history, steps, rates, {"error": errors, "l1": jnp.sum(jnp.abs(nets.coefficients), 1)}))
+        rows.append(record_of(history, steps, rates, {"error": errors, "l1": jnp.sum(jnp.abs(nets.coefficients), 1)}))
     return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
 
