@@ -16,10 +16,9 @@ import optax.contrib
 
 from perturbax import core, data, optimize
 
-# Neither is tuned: a small multiple of the squared weights, and a third of the targets' size.
-_DECAY, _LABEL_NOISE = 0.01, 0.3
-# The radius that Foret et al. 2021 (arXiv 2010.01412) recommend.
-_RADIUS = 0.05
+# None is tuned: a small multiple of the squared weights, a third of the targets' size, and a usual radius of
+# sharpness-aware minimisation (Foret et al. 2021, arXiv 2010.01412).
+_DECAY, _LABEL_NOISE, _RADIUS = 0.01, 0.3, 0.05
 
 
 def _call(model: Any, x: Any) -> Any:
