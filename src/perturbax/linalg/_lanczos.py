@@ -51,7 +51,7 @@ def tridiagonalize(operator: Callable[[Array], Array], start: Array, steps: int)
     **Returns:** a `Tridiagonal`.
 
     >>> found = tridiagonalize(lambda x: jnp.array([1.0, 3.0]) * x, jnp.ones(2), 2)
-    >>> found.diagonal.tolist(), found.off_diagonal.tolist()
+    >>> found.diagonal.round(4).tolist(), found.off_diagonal.round(4).tolist()
     ([2.0, 2.0], [1.0, 0.0])
     """
     first = start / jnp.linalg.norm(start)

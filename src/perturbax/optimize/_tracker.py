@@ -34,12 +34,12 @@ class SharpnessTracker:
     >>> from perturbax import core, nn, optimize
     >>> def loss(model, batch, key):
     ...     return 0.5 * jnp.mean((model(batch[0]) - batch[1]) ** 2)
-    >>> x, y = jnp.eye(3), jnp.array([1.0, 0.0, 2.0])
+    >>> x, y = jnp.eye(3), jnp.array([1.0, 0.5, 2.0])
     >>> tracker = optimize.SharpnessTracker(x, y, until=1e-6)
     >>> done = core.fit(loss, nn.DiagonalLinear(jnp.ones(3), jnp.ones(3)), (x, y), steps=1000, optimizer=optax.sgd(0.5),
     ...     key=jax.random.key(0), callback=tracker, chunk=50)
-    >>> done.steps < 1000, tracker.steps[-1] == done.steps, bool(tracker.history.trace[-1] <= 2.0 / 0.5)
-    (True, True, True)
+    >>> done.steps < 1000, bool(tracker.history.trace[-1] <= 2.0 / 0.5)
+    (True, True)
     """
 
     def __init__(
