@@ -128,9 +128,13 @@ def tracking(chunk: int = 500, steps: int = 5000) -> None:
         calls[name] = lambda method=method: fit(optimize.SharpnessTracker(x, y, method=method))
     took = medians(calls, repeats=3)
     for name in methods:
+        share = took[name] / took["without"] - 1.0
+        # Measurements cost the same however large a step is, so their cost is told in steps of this small network.
+        cost = share * chunk
         print(
-            f"tracking, {name}: adds {100.0 * (took[name] / took['without'] - 1.0):.1f} % to {steps} steps in batches "
-            f"of 32, measured every {chunk} (wanted 5)"
+            f"tracking, {name}: adds {100.0 * share:.0f} % to {steps} steps of {1e6 * took['without'] / steps:.0f} "
+            f"microseconds when measured every {chunk}; a measurement costs {cost:.0f} steps, so that 5 % are one every "
+            f"{20.0 * cost:.0f} (wanted 5 %)"
         )
 
 

@@ -325,7 +325,7 @@ STUDY = Study(
     title="The Implicit Regularization of Dynamical Stability in Stochastic Gradient Descent",
     claim=(
         "Where SGD can stay, the trace of the Hessian is at most 2 / eta, while gradient descent bounds its largest "
-        "eigenvalue only; so a larger learning rate of SGD, and not of gradient descent, gives minima that generalise."
+        "eigenvalue only; so a larger learning rate of SGD, and not of GD, finds minima that generalise better."
     ),
     verb="optimize.stability",
     methods=("ExactSecondMoment", "SharpBound", "TraceBound", "TopEigenvalueBound", "FrobeniusBound"),
