@@ -133,7 +133,7 @@ def tracking(chunk: int = 500, steps: int = 5000) -> None:
         cost = share * chunk
         print(
             f"tracking, {name}: adds {100.0 * share:.0f} % to {steps} steps of {1e6 * took['without'] / steps:.0f} "
-            f"microseconds when measured every {chunk}; a measurement costs {cost:.0f} steps, so that 5 % are one every "
+            f"microseconds when measured every {chunk}; a measurement costs {cost:.0f} steps, so 5 % are one every "
             f"{20.0 * cost:.0f} (wanted 5 %)"
         )
 
