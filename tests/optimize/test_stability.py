@@ -46,10 +46,10 @@ def test_the_second_moment_is_that_of_all_batches(outputs, p):
 
 
 def test_rho_is_the_spectral_radius_of_the_whole_operator():
-    g, rate = gradients(8, 3), 0.3
+    g, rate = gradients(), 0.3
     hessians = np.einsum("np,nq->npq", g, g)
     H = hessians.mean(0)
-    mean = np.eye(3) - rate * H
+    mean = np.eye(9) - rate * H
     whole = np.kron(mean, mean) + rate**2 * (np.mean([np.kron(h, h) for h in hessians], axis=0) - np.kron(H, H))
     found = optimize.stability(optimize.LinearisedSGD(g, rate), EXACT)
     assert found.rho == pytest.approx(np.abs(np.linalg.eigvals(whole)).max(), rel=1e-10)
