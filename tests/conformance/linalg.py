@@ -7,6 +7,7 @@ from perturbax import linalg
 
 OPERATOR = linalg.Poisson(np.ones((6, 6), bool), open_sides=True)
 B = np.random.default_rng(0).normal(size=(6, 6))
+A = -np.eye(4) + np.eye(4, k=1) + 0.1 * np.eye(4, k=-2)
 _SMALL = {
     linalg.HutchPP: {"probes": 6},
     linalg.Hutchinson: {"probes": 4},
@@ -18,6 +19,8 @@ _SMALL = {
 
 
 def make(cls):
+    if issubclass(cls, linalg.AbstractDiagonalization):
+        return cls(**({"steps": 5} if "steps" in cls.__dataclass_fields__ else {}))
     if "network" in cls.__dataclass_fields__:
         return cls(jnp.tanh)
     return cls(**_SMALL.get(cls, {}))
@@ -31,11 +34,16 @@ def run(method, key):
     if isinstance(method, linalg.AbstractLinearSolver):
         solved = solve(B, method)
         return solved.x, solved.residual_norms
+    if isinstance(method, linalg.AbstractDiagonalization):
+        found = linalg.diagonalize(A, method, key=key)
+        return found.values, found.vectors, found.perturbation
     verb = linalg.trace if hasattr(method, "estimate") else linalg.spectrum_of
     return verb(OPERATOR, method, key=key)
 
 
 def poison(method, key):
+    if isinstance(method, linalg.AbstractDiagonalization):
+        return {"A": lambda: linalg.diagonalize(np.full((4, 4), np.nan), method, key=key)}
     broken = np.where(np.arange(36).reshape(6, 6) == 3, np.nan, B)
     if isinstance(method, linalg.AbstractLinearSolver):
         return {"b": lambda: solve(broken, method), "x0": lambda: solve(B, method, broken)}

@@ -29,6 +29,7 @@ _COMMANDS = {
     "linalg": "Linear systems from files, by classical solvers and by trained networks, side by side.",
     "rom": "Reduced bases of your simulations: POD, local bases, and whether they are worth it.",
     "stats": "Excursions, reusable holdouts, robust subsets and distributions near a manifold.",
+    "nn": "Initial values and spectra of state-space layers.",
     "data": "The real data sets and the reference models trained on them.",
     "cache": "Size and location of the cache folder, and emptying it.",
 }

@@ -208,6 +208,23 @@ def _rom(folder: Path) -> list[str]:
     return [f"error of unseen pulses in 4 modes: {', '.join(f'{name} {e:.3f}' for name, e in errors.items())}"]
 
 
+def _nn(folder: Path) -> list[str]:
+    import jax
+    import numpy as np
+
+    from perturbax import linalg
+    from perturbax.nn import ssm
+
+    N = 32
+    system, C = ssm.legs(N), np.full(N, N**-0.5)
+    found = linalg.diagonalize(system.A, linalg.RandomPTD(0.1), key=jax.random.key(0), stable=True)
+    spikes = np.imag(ssm.s4d_legs(N).values)
+    frequencies = np.concatenate([np.linspace(0.0, 1.2 * spikes.max(), 1000), spikes])
+    starts = {"HiPPO": ssm.dplr(N), "S4D": ssm.s4d_legs(N), "perturbed, then diagonalised": ssm.diagonal(system, found)}
+    gains = [f"{name} {ssm.hinf(start, C, frequencies):.2f}" for name, start in starts.items()]
+    return [f"largest gain: {', '.join(gains)}"]
+
+
 def _interop(folder: Path) -> list[str]:
     import jax
     import numpy as np
@@ -252,12 +269,13 @@ STOPS: tuple[Stop, ...] = (
     ("data", "real handwritten digits", _data),
     ("stats", "a Gaussian mixture fitted to the digits", _stats),
     ("perturb", "a caption under three perturbations", _perturb),
-    ("core, nn", "a denoiser trained on the digits (kept in the cache)", _core),
+    ("core", "a denoiser trained on the digits (kept in the cache)", _core),
     ("diffusion", "two samplers on this denoiser at equal cost", _diffusion),
     ("transport", "a Schrödinger bridge from threes to eights", _transport),
     ("systems", "digits from half of their k-space", _systems),
     ("linalg", "the pressure of a stream around a block", _linalg),
     ("rom", "one reduced basis, and eight local ones", _rom),
+    ("nn", "how strongly state-space layers answer to waves", _nn),
     ("interop", "the same sampler on arrays of other libraries", _interop),
     ("studies", "a published claim, in the smallest form of its study", _studies),
     ("report", "the site of everything that was measured", _report),

@@ -1,7 +1,10 @@
-"""Linear systems, traces and spectra of operators that are known by what they do to a vector."""
+"""Linear systems, traces, spectra and diagonalisation of operators and matrices."""
 
 from ._conjugate_gradients import ConjugateGradients as ConjugateGradients
 from ._conjugate_gradients import conjugate_gradients as conjugate_gradients
+from ._diagonalize import AbstractDiagonalization as AbstractDiagonalization
+from ._diagonalize import Diagonalization as Diagonalization
+from ._diagonalize import diagonalize as diagonalize
 from ._fit import FittedSolver as FittedSolver
 from ._fit import RitzMixtures as RitzMixtures
 from ._fit import fit as fit
@@ -32,12 +35,15 @@ from ._trace import trace as trace
 from .cg import CG as CG
 from .dcdm import DCDM as DCDM
 from .deflated_pcg import DeflatedPCG as DeflatedPCG
+from .eig import Eig as Eig
 from .flexible_cg import FlexibleCG as FlexibleCG
 from .hutch_pp import HutchPP as HutchPP
 from .hutchinson import Hutchinson as Hutchinson
 from .lanczos import Lanczos as Lanczos
 from .network_iteration import NetworkIteration as NetworkIteration
 from .pcg import PCG as PCG
+from .ptd import PTD as PTD
+from .random_ptd import RandomPTD as RandomPTD
 from .randomized_svd import RandomizedSVD as RandomizedSVD
 from .stationary import Stationary as Stationary
 from .stochastic_lanczos_quadrature import StochasticLanczosQuadrature as StochasticLanczosQuadrature
@@ -47,14 +53,18 @@ __all__ = [
     "CG",
     "DCDM",
     "PCG",
+    "PTD",
     "SOR",
     "SSOR",
+    "AbstractDiagonalization",
     "AbstractLinearSolver",
     "AbstractOperator",
     "AbstractPreconditioner",
     "ConjugateGradients",
     "DeflatedPCG",
     "Dense",
+    "Diagonalization",
+    "Eig",
     "FittedSolver",
     "FlexibleCG",
     "HutchPP",
@@ -69,6 +79,7 @@ __all__ = [
     "Natural",
     "NetworkIteration",
     "Poisson",
+    "RandomPTD",
     "RandomizedSVD",
     "RedBlack",
     "RitzMixtures",
@@ -78,6 +89,7 @@ __all__ = [
     "StochasticLanczosQuadrature",
     "TraceEstimate",
     "conjugate_gradients",
+    "diagonalize",
     "fit",
     "load_network",
     "save_network",

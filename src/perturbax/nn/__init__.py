@@ -1,5 +1,6 @@
 """Networks, each only as large as its uses ask for. All act on arrays of any batch shape."""
 
+from . import ssm as ssm
 from ._edm import EDMPreconditioned as EDMPreconditioned
 from ._edm import edm_loss as edm_loss
 from ._layers import Linear as Linear
@@ -7,4 +8,4 @@ from ._mlp import MLP as MLP
 from ._residual_mlp import ResidualMLP as ResidualMLP
 from ._residual_unet import ResidualUNet as ResidualUNet
 
-__all__ = ["MLP", "EDMPreconditioned", "Linear", "ResidualMLP", "ResidualUNet", "edm_loss"]
+__all__ = ["MLP", "EDMPreconditioned", "Linear", "ResidualMLP", "ResidualUNet", "edm_loss", "ssm"]

@@ -1,7 +1,8 @@
-"""Random changes of attributes and of texts, each an object `p(x, key=key)` with a strength."""
+"""Random changes of attributes, sequences and texts, each an object `p(x, key=key)` with a strength."""
 
 from ._attributes import DropAttributes as DropAttributes
 from ._attributes import RedrawAttributes as RedrawAttributes
+from ._fourier_mode import FourierMode as FourierMode
 from ._perturbation import AbstractPerturbation as AbstractPerturbation
 from ._text import AbstractTextPerturbation as AbstractTextPerturbation
 from ._text import Paraphrase as Paraphrase
@@ -13,6 +14,7 @@ __all__ = [
     "AbstractPerturbation",
     "AbstractTextPerturbation",
     "DropAttributes",
+    "FourierMode",
     "Paraphrase",
     "RedrawAttributes",
     "Synonyms",
