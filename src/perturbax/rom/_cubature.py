@@ -110,10 +110,9 @@ def _pursue(g: np.ndarray, start: np.ndarray, tol: float) -> tuple[np.ndarray, n
         new = int(slope.argmax())
         if residual <= tol or slope[new] <= 0.0 or now.points.size == min(g.shape):
             return now.points, now.factors, residual
-        now.add(new)
-        now.fit()
-        if new not in now.points:  # it left at once: only rounding is left
+        if not now.add(new):  # only rounding is left
             return now.points, now.factors, residual
+        now.fit()
 
 
 class _Active:
@@ -131,14 +130,18 @@ class _Active:
             self.factors = np.full(self.points.size, _DEPENDENT)
             self.q, self.r = scipy.linalg.qr(g[:, self.points], mode="economic")
 
-    def add(self, point: int) -> None:
-        """A point without weight yet."""
+    def add(self, point: int) -> bool:
+        """A point without weight yet, unless its column depends on those that are there."""
         column = self.g[:, point]
+        left = column - self.q @ (self.q.T @ column)
+        if np.linalg.norm(left) <= _DEPENDENT * np.linalg.norm(column):
+            return False
         if self.points.size:
             self.q, self.r = scipy.linalg.qr_insert(self.q, self.r, column, self.points.size, which="col")
         else:
             self.q, self.r = scipy.linalg.qr(column[:, None], mode="economic")
         self.points, self.factors = np.append(self.points, point), np.append(self.factors, 0.0)
+        return True
 
     def fit(self) -> None:
         """From feasible factors to those of least squares, leaving points behind that reach zero on the way."""
@@ -151,5 +154,7 @@ class _Active:
             shares = self.factors[falling] / (self.factors[falling] - wanted[falling])
             moved = self.factors + shares.min() * (wanted - self.factors)
             out = falling[shares.argmin()]
-            self.q, self.r = scipy.linalg.qr_delete(self.q, self.r, out, which="col")
+            q, r = scipy.linalg.qr_delete(self.q, self.r, out, which="col")
+            # Of a square Q it takes the decomposition to be the full one.
+            self.q, self.r = q[:, : r.shape[1]], r[: r.shape[1]]
             self.points, self.factors = np.delete(self.points, out), np.maximum(np.delete(moved, out), 0.0)

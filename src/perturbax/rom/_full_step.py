@@ -53,11 +53,12 @@ class FullModel:
         force, length = problem.force.at(k)[body.free], problem.lengths[k]
         u = problem.displacement.at(k)
         u[body.free] = before.u[body.free]
-        enough = TOLERANCE * self.scale
+        enough, result = TOLERANCE * self.scale, Result.max_steps
         for _ in range(MAX_NEWTON):
             inner, blocks, state, stress = linear_response(body, problem.law, u, before.state, temperature, length)
             residual = force - np.asarray(inner)[body.free]
             if not np.isfinite(residual).all():
+                result = Result.nonfinite
                 break
             if np.linalg.norm(residual) <= enough:
                 return FullState(u, _host(state), np.asarray(stress))
@@ -68,21 +69,24 @@ class FullModel:
                 matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
             ).solve(residual)
             self.solves += 1
-        raise SolverError(f"full model, step {k} at time {problem.times[k]:g}: {Result[Result.max_steps]}")
+        raise SolverError(f"full model, step {k} at time {problem.times[k]:g}: {Result[result]}")
 
     @property
     def scale(self) -> float:
         """The largest residual of the body as it was, over all times."""
         if self._scale is None:
-            problem, body = self.problem, self.problem.body
-            state = problem.law.begin(body.points, body.components)
-            found = []
-            for k in range(problem.steps):
-                temperature = body.interpolate(problem.temperature.at(k))
-                inner = unmoved(body, problem.law, problem.displacement.at(k), state, temperature, problem.lengths[k])
-                found.append(np.linalg.norm((problem.force.at(k) - np.asarray(inner))[body.free]))
-            self._scale = max(found)
+            self._scale = self._largest_residual()
         return self._scale
+
+    def _largest_residual(self) -> float:
+        problem, body = self.problem, self.problem.body
+        state = problem.law.begin(body.points, body.components)
+        found = []
+        for k in range(problem.steps):
+            temperature = body.interpolate(problem.temperature.at(k))
+            inner = unmoved(body, problem.law, problem.displacement.at(k), state, temperature, problem.lengths[k])
+            found.append(float(np.linalg.norm((problem.force.at(k) - np.asarray(inner))[body.free])))
+        return max(found)
 
 
 @eqx.filter_jit

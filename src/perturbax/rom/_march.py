@@ -14,7 +14,7 @@ import jax
 import numpy as np
 from jaxtyping import Bool, Float
 
-from ..core import Result, SolverError
+from ..core import SolverError
 from ..systems import Viscoplastic
 from ._full_step import FullModel, FullState
 from ._online import Loads, March, Online, advance, begin, half_steps, loads, online
@@ -109,7 +109,7 @@ class _Marching:
             self._solve_fully(k)
         elif failed:
             when = f"reduced model, step {k} at time {self.problem.times[k]:g}"
-            raise SolverError(f"{when}, also in halves: {Result[Result.max_steps]}")
+            raise SolverError(f"{when}: Newton does not converge, nor does it in two half steps")
         else:
             self.tol, self.forced = math.inf, np.zeros_like(self.forced)
 

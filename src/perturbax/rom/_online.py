@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float
 from ..core import Result, iterate
 from ..systems import Viscoplastic
 from ._full_step import MAX_NEWTON, TOLERANCE
-from ._reduced import ReducedModel, strains_of
+from ._reduced import ReducedModel
 
 _MODES, _POINTS = 16, 128
 
@@ -61,7 +61,7 @@ class March(eqx.Module):
 
 def online(model: ReducedModel) -> Online:
     """Padded arrays."""
-    strains = strains_of(model.body, model.displacement.modes)[:, model.points].transpose(1, 2, 0)
+    strains = model.body.strain(model.body.lift(model.displacement.modes))[:, model.points].transpose(1, 2, 0)
     points, _, modes = strains.shape
     size, rank = _padded(points, _POINTS), _padded(modes, _MODES)
     range_ = model.gappy.range_
@@ -83,8 +83,7 @@ def loads(model: ReducedModel, problem: Viscoplastic) -> Loads:
     temperature = problem.temperature.amplitudes @ body.interpolate(problem.temperature.fields, model.points)
     strain = np.zeros((problem.steps, model.points.size, body.components))
     if lifted.fields.any():
-        fields = np.stack([np.asarray(body.strain(field))[model.points] for field in lifted.fields])
-        strain = np.tensordot(lifted.amplitudes, fields, 1)
+        strain = np.tensordot(lifted.amplitudes, body.strain(lifted.fields)[:, model.points], 1)
     return Loads(
         np.pad(problem.force.amplitudes @ forces, ((0, 0), (0, rank - forces.shape[1]))),
         np.pad(temperature, ((0, 0), (0, more)), mode="edge"),

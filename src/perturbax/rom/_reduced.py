@@ -119,7 +119,10 @@ def load_reduced(path: str | os.PathLike[str], method: Any, law: AbstractLaw) ->
         "plasticity": Diagonal(body.weights),
         "stress": Diagonal(np.repeat(body.weights, body.components)),
     }
-    bases = {name: POD(*tree[name], weight) for name, weight in weights.items()}
+    bases = {}
+    for name, weight in weights.items():
+        modes, values, error = tree[name]
+        bases[name] = POD(modes, values, error, weight)
     calibration = None if tree["calibration"] is None else Calibration(*tree["calibration"])
     return ReducedModel(
         method, body, law, **bases, points=tree["points"], weights=tree["weights"], calibration=calibration, stats={}
@@ -148,18 +151,12 @@ def basis(rows: Any, weight: AbstractWeight, tol: float) -> POD:
 
 def quadrature(body: Solid, displacement: POD, stress: POD, tol: float, start: Any = ()) -> Cubature:
     """A reduced quadrature of the work of modes of stress in modes of displacement."""
-    strains = strains_of(body, displacement.modes)
+    strains = body.strain(body.lift(displacement.modes))
     # As large as they are in the snapshots, so that what is hardly there need not be integrated.
     sizes = stress.singular_values[: len(stress.modes)]
     stresses = (sizes[:, None] * stress.modes).reshape(-1, body.points, body.components)
     work = np.einsum("sgc,rgc->srg", stresses, strains, optimize=True).reshape(-1, body.points)
     return empirical_cubature(work, body.weights, tol=tol, start=start)
-
-
-def strains_of(body: Solid, free: Float[np.ndarray, "r size"]) -> Float[np.ndarray, "r G components"]:
-    """Strains of free components in rows."""
-    with float64():
-        return np.stack([np.asarray(body.strain(each)) for each in body.lift(free)])
 
 
 def with_deim_points(found: Cubature, plasticity: POD) -> tuple[Int[np.ndarray, " S"], Float[np.ndarray, " S"]]:

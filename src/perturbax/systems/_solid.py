@@ -95,11 +95,13 @@ class Solid(eqx.Module):
         corners = self.mesh.points[:, np.ptp(self.mesh.points, 0) > 0.0][self.cells]
         return np.einsum("qa,cad->cqd", self.shapes, corners).reshape(self.points, -1)
 
-    def strain(self, u: Any) -> Float[Array, "G components"]:
-        """Strains of nodal displacements, shape `(n, d)` or flat."""
-        nodal = jnp.asarray(u).reshape(-1, self.dimension)[self.cells]
-        gradient = jnp.einsum("cqaj,cai->cqij", self.gradients, nodal)
-        return jnp.einsum("mij,cqij->cqm", _mandel(self.dimension), gradient).reshape(self.points, -1)
+    def strain(self, u: Any) -> Any:
+        """Strains `(..., G, components)` of flat nodal displacements `(..., n d)`, arrays of NumPy or JAX."""
+        xp: Any = np if isinstance(u, np.ndarray) else jnp
+        nodal = u.reshape(*u.shape[:-1], -1, self.dimension)[..., self.cells, :]
+        gradient = xp.einsum("cqaj,...cai->...cqij", self.gradients, nodal)
+        found = xp.einsum("mij,...cqij->...cqm", _mandel(self.dimension), gradient)
+        return found.reshape(*u.shape[:-1], self.points, -1)
 
     def forces(self, stress: Any) -> Float[Array, " nodal"]:
         """Nodal forces that stresses of shape `(G, components)` hold, flat."""
