@@ -3,6 +3,7 @@ so large. Pairs come from models that are worse than the one that is calibrated:
 """
 
 import abc
+import warnings
 from typing import Any
 
 import equinox as eqx
@@ -71,6 +72,7 @@ class GaussianProcess(AbstractCalibration):
 
     def fit(self, indicator: Float[np.ndarray, " m"], error: Float[np.ndarray, " m"]) -> Calibration:
         """See `AbstractCalibration`."""
+        from sklearn.exceptions import ConvergenceWarning
         from sklearn.gaussian_process import GaussianProcessRegressor
         from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
@@ -78,7 +80,10 @@ class GaussianProcess(AbstractCalibration):
         kernel = ConstantKernel(1.0, (1e-2, 1e3)) * Matern(2.0, (0.5, 1e2), nu=self.smoothness)
         kernel = kernel + WhiteKernel(0.1, (1e-8, 1e1))
         slope, offset = np.polyfit(x, y, 1) if np.ptp(x) > 0.0 else (1.0, (y - x).mean())
-        process = GaussianProcessRegressor(kernel).fit(x[:, None], y - slope * x - offset)
+        with warnings.catch_warnings():
+            # A length at its bound is what the bound is for.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            process = GaussianProcessRegressor(kernel).fit(x[:, None], y - slope * x - offset)
         table = np.linspace(x.min(), max(x.max(), x.min() + 1e-6), _TABLE)
         mean, deviation = process.predict(table[:, None], return_std=True)
         return Calibration(table, slope * table + offset + mean + _BAND * deviation)

@@ -20,7 +20,7 @@ from ..systems import Viscoplastic
 from ._full_step import MAX_NEWTON, TOLERANCE
 from ._reduced import ReducedModel
 
-_MODES, _POINTS = 16, 128
+_MODES, _POINTS = 32, 256
 
 
 class Online(eqx.Module):

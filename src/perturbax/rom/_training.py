@@ -18,6 +18,9 @@ from ._weight import Diagonal
 # The worse models whose errors a calibration learns from, beside those that have not seen a history: shares of modes.
 _TRUNCATIONS = (0.25, 0.5, 1.0)
 
+# Pairs below which a regression says nothing.
+_FEWEST = 3
+
 
 class Training(eqx.Module):
     """Histories of one body to learn from, such as different temperatures.
@@ -135,6 +138,11 @@ def calibrated(
             worse += [blind, blind.truncated(0.5)]
         pairs += [_pairs(march(problem, each), solution) for each in worse]
     indicator, error = np.concatenate(pairs).T
+    if indicator.size < _FEWEST:
+        raise ValueError(
+            f"problem must have training histories to calibrate on: {indicator.size} of their steps have an indicator; "
+            "more histories or a smaller eps_ecm, which keeps more points, give some"
+        )
     fitted = how.fit(indicator, error)
     stats = {**model.stats, "pairs": np.stack([indicator, error], 1)}
     model = eqx.tree_at(lambda m: m.calibration, model, fitted, is_leaf=lambda x: x is None)

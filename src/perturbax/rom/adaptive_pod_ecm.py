@@ -40,7 +40,8 @@ class AdaptivePODECM(AbstractReduction):
 
     Source: Casenave & Akkari 2019; Algorithms 1 to 4 are POD, empirical cubature and gappy POD.
 
-    >>> AdaptivePODECM(tol=0.05).tol
+    >>> from perturbax import rom
+    >>> rom.AdaptivePODECM(tol=0.05).tol
     0.05
     """
 

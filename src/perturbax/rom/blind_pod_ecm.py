@@ -32,7 +32,8 @@ class BlindPODECM(AbstractReduction):
 
     Source: Hernández, Caicedo & Ferrer 2017, with an enrichment of ours.
 
-    >>> BlindPODECM(solves=3).solves
+    >>> from perturbax import rom
+    >>> rom.BlindPODECM(solves=3).solves
     3
     """
 

@@ -23,7 +23,8 @@ class FullOrder(AbstractFullMethod):
 
     Source: Simo & Hughes 1998.
 
-    >>> FullOrder()
+    >>> from perturbax import rom
+    >>> rom.FullOrder()
     FullOrder()
     """
 

@@ -32,7 +32,8 @@ class PODECM(AbstractReduction):
 
     Source: Hernández, Caicedo & Ferrer 2017.
 
-    >>> PODECM(eps_ecm=1e-2).eps_ecm
+    >>> from perturbax import rom
+    >>> rom.PODECM(eps_ecm=1e-2).eps_ecm
     0.01
     """
 

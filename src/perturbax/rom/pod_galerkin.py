@@ -26,7 +26,8 @@ class PODGalerkin(AbstractReduction):
 
     Source: Sirovich 1987.
 
-    >>> PODGalerkin().eps_pod
+    >>> from perturbax import rom
+    >>> rom.PODGalerkin().eps_pod
     1e-05
     """
 
