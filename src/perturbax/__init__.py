@@ -17,6 +17,7 @@ __all__ = [
     "interop",
     "linalg",
     "nn",
+    "optimize",
     "perturb",
     "report",
     "rom",

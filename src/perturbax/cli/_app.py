@@ -28,6 +28,7 @@ _COMMANDS = {
     "transport": "Schrödinger bridges, interpolants and optimal-transport maps between samples.",
     "linalg": "Linear systems from files, by classical solvers and by trained networks, side by side.",
     "rom": "Reduced bases of your simulations: POD, local bases, and whether they are worth it.",
+    "optimize": "The relaxation of a solver, learned along a sequence of matrices.",
     "stats": "Excursions, reusable holdouts, robust subsets and distributions near a manifold.",
     "nn": "Initial values and spectra of state-space layers.",
     "data": "The real data sets and the reference models trained on them.",

@@ -7,7 +7,7 @@ one: `adaptive` is `adaptive-dpm-solver`.
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -15,6 +15,8 @@ import equinox as eqx
 import numpy as np
 
 from perturbax import core, diffusion
+
+from ._options import choose
 
 # Fields of a method that have an option of their own.
 _OPTION_OF = {
@@ -40,17 +42,6 @@ _GRIDS = {
 }
 _FINALS = ("zero", "eps")
 _AMPLE_STEPS = 10_000
-
-
-def choose(option: str, word: str, choices: Iterable[str]) -> str:
-    """The choice that a word names. Raises `ValueError` with the option and all choices."""
-    names = list(choices)
-    if word in names:
-        return word
-    longer = [name for name in names if word and name.startswith(f"{word}-")]
-    if len(longer) == 1:
-        return longer[0]
-    raise ValueError(f"{option} must be one of {', '.join(names)}, got {word!r}")
 
 
 def methods() -> dict[str, type[diffusion.AbstractSampler]]:

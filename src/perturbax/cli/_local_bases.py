@@ -11,8 +11,8 @@ import numpy as np
 from perturbax import rom
 from perturbax.core import write_atomic
 
-from ._choices import choose
 from ._console import print_table
+from ._options import choose
 
 
 def method_of(word: str, angle_modes: int) -> Callable[[int], rom.AbstractClusterMethod]:

@@ -1,5 +1,6 @@
 """The options that the commands of `perturbax diffusion` share."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -41,3 +42,14 @@ def check_writable(option: str, path: Path) -> None:
     if path.is_dir() or not path.absolute().parent.is_dir():
         what = "is a folder" if path.is_dir() else "lies in a folder that does not exist"
         raise ValueError(f"{option} {path} {what}")
+
+
+def choose(option: str, word: str, choices: Iterable[str]) -> str:
+    """The choice that a word names. Raises `ValueError` with the option and all choices."""
+    names = list(choices)
+    if word in names:
+        return word
+    longer = [name for name in names if word and name.startswith(f"{word}-")]
+    if len(longer) == 1:
+        return longer[0]
+    raise ValueError(f"{option} must be one of {', '.join(names)}, got {word!r}")

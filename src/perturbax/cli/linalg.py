@@ -59,7 +59,7 @@ def solve(
     words = [method, *(word.strip() for word in (compare or "").split(",") if word.strip())]
     chosen = {word: _method(word, weights, tol, max_steps, omega) for word in dict.fromkeys(words)}
     operator = _operator(matrix, mask)
-    b = _load("RIGHT", right)
+    b = load_numbers("RIGHT", right)
     system = linalg.LinearSystem(operator, _on_grid(b, operator))
     enable_compilation_cache()
     solved = linalg.solve(system, chosen[words[0]])
@@ -151,17 +151,18 @@ def _operator(path: Path, mask: Path | None) -> "linalg.AbstractOperator":
     if path.suffix == ".npy":
         if mask is not None:
             raise ValueError("--mask must not be given with cells of a MAC grid, which say where the fluid is")
-        cells = _load("MATRIX", path, floating=False)
+        cells = load_numbers("MATRIX", path, floating=False)
         if cells.dtype.kind not in "iu" or not np.isin(cells, (0, 1, 2)).all():
             raise ValueError(f"MATRIX: {path} must hold integers, 0 solid, 1 fluid, 2 air")
         return linalg.Poisson(cells == 1, cells == 2)
     if not path.name.endswith((".mtx", ".mtx.gz", ".npz")):
         raise ValueError(f"MATRIX: {path} must end with .mtx, .mtx.gz, .npz or .npy")
-    inside = None if mask is None else _load("--mask", mask, floating=False).astype(bool)
+    inside = None if mask is None else load_numbers("--mask", mask, floating=False).astype(bool)
     return linalg.Sparse.read(path, inside)
 
 
-def _load(option: str, path: Path, floating: bool = True) -> Any:
+def load_numbers(option: str, path: Path, floating: bool = True) -> Any:
+    """The array of numbers in an .npy file. Nothing is unpickled."""
     import numpy as np
 
     if not path.is_file():

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from . import _options as options
-from ._options import check_writable
+from ._options import check_writable, choose
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -51,7 +51,6 @@ def pod(
     from perturbax import rom
     from perturbax.core import enable_compilation_cache, write_atomic
 
-    from ._choices import choose
     from ._console import note, print_json
     from ._solutions import check_vtu, load_solutions, load_weight, write_modes
 

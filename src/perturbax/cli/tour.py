@@ -208,6 +208,28 @@ def _rom(folder: Path) -> list[str]:
     return [f"error of unseen pulses in 4 modes: {', '.join(f'{name} {e:.3f}' for name, e in errors.items())}"]
 
 
+def _optimize(folder: Path) -> list[str]:
+    import jax
+    import numpy as np
+
+    from perturbax import optimize
+
+    shifts = np.random.default_rng(0).random(1000)
+    grid = np.linspace(1.0, 1.9, 10)
+    costs = np.ceil(20.0 + 400.0 * (grid - 1.8 + 0.6 * shifts[:, None]) ** 2)
+    table = optimize.CostTable(costs, grid, shifts)
+    methods = {
+        "best fixed": optimize.BestInHindsight(grid=grid),
+        "Tsallis-INF": optimize.TsallisINF(grid=grid),
+        "ChebCB": optimize.ChebCB((0.0, 1.0), grid=grid),
+    }
+    means = [
+        f"{name} {optimize.tune(table, method, key=jax.random.key(0)).costs[500:].mean():.1f}"
+        for name, method in methods.items()
+    ]
+    return [f"mean iterations of the second 500 solves: {', '.join(means)}"]
+
+
 def _nn(folder: Path) -> list[str]:
     import jax
     import numpy as np
@@ -274,8 +296,9 @@ STOPS: tuple[Stop, ...] = (
     ("transport", "a Schrödinger bridge from threes to eights", _transport),
     ("systems", "digits from half of their k-space", _systems),
     ("linalg", "the pressure of a stream around a block", _linalg),
-    ("rom", "one reduced basis, and eight local ones", _rom),
+    ("optimize", "the parameter of a solver, learned from its iterations", _optimize),
     ("nn", "how strongly state-space layers answer to waves", _nn),
+    ("rom", "one reduced basis, and eight local ones", _rom),
     ("interop", "the same sampler on arrays of other libraries", _interop),
     ("studies", "a published claim, in the smallest form of its study", _studies),
     ("report", "the site of everything that was measured", _report),

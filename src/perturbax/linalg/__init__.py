@@ -22,8 +22,13 @@ from ._preconditioner import Jacobi as Jacobi
 from ._preconditioner import Natural as Natural
 from ._preconditioner import RedBlack as RedBlack
 from ._problem import LinearSystem as LinearSystem
+from ._relaxation import near_asymptotic_iterations as near_asymptotic_iterations
+from ._relaxation import optimal_omega as optimal_omega
+from ._relaxation import sor_radius as sor_radius
+from ._relaxation import ssor_cg_iterations as ssor_cg_iterations
 from ._saved import load_network as load_network
 from ._saved import save_network as save_network
+from ._shifted import Shifted as Shifted
 from ._solve import AbstractLinearSolver as AbstractLinearSolver
 from ._solve import LinearSolution as LinearSolution
 from ._solve import solve as solve
@@ -83,6 +88,7 @@ __all__ = [
     "RandomizedSVD",
     "RedBlack",
     "RitzMixtures",
+    "Shifted",
     "Sparse",
     "Spectrum",
     "Stationary",
@@ -92,8 +98,12 @@ __all__ = [
     "diagonalize",
     "fit",
     "load_network",
+    "near_asymptotic_iterations",
+    "optimal_omega",
     "save_network",
     "solve",
+    "sor_radius",
     "spectrum_of",
+    "ssor_cg_iterations",
     "trace",
 ]

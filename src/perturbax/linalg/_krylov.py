@@ -30,22 +30,25 @@ def identity(r: Array) -> Array:
     return r
 
 
-def conjugate_gradients(system: SettledSystem, inverse: Callable[[Array], Array], tol: Any, max_steps: int) -> Outcome:
-    """Preconditioned conjugate gradients with a residual history.
+def conjugate_gradients(
+    system: SettledSystem, inverse: Callable[[Array], Array], tol: Any, max_steps: int, history: bool = True
+) -> Outcome:
+    """Preconditioned conjugate gradients with a residual history, or with its first and last entry only.
 
     With `z = M^-1 r` and `p = z`:
 
         a = (r.z) / (p.A p),  x <- x + a p,  r' = r - a A p,  z' = M^-1 r',  p <- z' + (r'.z') / (r.z) p
     """
-    return _conjugate_gradients(system, inverse, jnp.asarray(tol, system.b.dtype), max_steps)
+    return _conjugate_gradients(system, inverse, jnp.asarray(tol, system.b.dtype), max_steps, history)
 
 
 @eqx.filter_jit
-def _conjugate_gradients(system: SettledSystem, inverse: Any, tol: Array, max_steps: int) -> Outcome:
+def _conjugate_gradients(system: SettledSystem, inverse: Any, tol: Array, max_steps: int, history: bool) -> Outcome:
     r, goal, x = begin(system, tol)
     z = system.project(inverse(r))
     norm = _norm(r)
-    norms = _history(max_steps, norm)
+    last = max_steps if history else 1
+    norms = _history(last, norm)
 
     def unfinished(carry: Any) -> Any:
         k, _, _, _, _, _, alive, norm = carry
@@ -62,7 +65,8 @@ def _conjugate_gradients(system: SettledSystem, inverse: Any, tol: Array, max_st
         new = _dot(r, z)
         p = z + jnp.where(alive, new / jnp.where(alive, rho, 1.0), 0.0) * p
         norm = _norm(r)
-        return k + alive.astype(k.dtype), x, r, p, new, norms.at[k + 1].set(norm), alive, norm
+        norms = norms.at[jnp.minimum(k + 1, last)].set(norm)
+        return k + alive.astype(k.dtype), x, r, p, new, norms, alive, norm
 
     start = (jnp.zeros((), jnp.int32), x, r, z, _dot(r, z), norms, jnp.array(True), norm)
     k, x, _, _, _, norms, alive, norm = jax.lax.while_loop(unfinished, step, start)

@@ -121,10 +121,16 @@ def settle_arrays(tree: Any) -> Any:
 
 
 def cast(value: Any, dtype: Any) -> Array:
-    """On the device; NumPy arrays are cast on the host (JAX 0.10 caches traces under the dtype that came)."""
-    if isinstance(value, jax.Array):
+    """On the device; NumPy arrays are cast on the host (JAX 0.10 caches traces under the dtype that came).
+
+    Inside of `jit` too, what is known stays known: preconditioners look at the pattern of a matrix.
+    """
+    if isinstance(value, Tracer):
         return value.astype(dtype)
-    return jnp.asarray(np.asarray(value).astype(jax.dtypes.canonicalize_dtype(dtype)))
+    with jax.ensure_compile_time_eval():
+        if isinstance(value, jax.Array):
+            return value.astype(dtype)
+        return jnp.asarray(np.asarray(value).astype(jax.dtypes.canonicalize_dtype(dtype)))
 
 
 def to_host(tree: Any) -> Any:

@@ -22,7 +22,8 @@ class PCG(AbstractLinearSolver):
     """Conjugate gradients with a symmetric preconditioner.
 
     **Arguments:** `preconditioner`: `Jacobi()`, `SSOR(omega)`, `IncompleteCholesky()` or `AMG()`; `tol`: stops at
-    `|r| <= tol |b|`; `max_steps`: largest number of iterations.
+    `|r| <= tol |b|`; `max_steps`: largest number of iterations; `history`: keep all norms of residuals, not only the
+    first and the last, which are enough in a large batch.
 
     **Returns:** a frozen method for `linalg.solve`.
 
@@ -40,6 +41,7 @@ class PCG(AbstractLinearSolver):
     preconditioner: AbstractPreconditioner = Jacobi()
     tol: float = 1e-6
     max_steps: int = 1000
+    history: bool = True
 
     papers: ClassVar[tuple[Paper, ...]] = (PCG_PAPER, CG)
 
@@ -53,4 +55,4 @@ class PCG(AbstractLinearSolver):
         return self.preconditioner.prepare(system.operator), {}
 
     def iterate(self, system: SettledSystem, prepared: Any) -> Outcome:
-        return conjugate_gradients(system, prepared, self.tol, self.max_steps)
+        return conjugate_gradients(system, prepared, self.tol, self.max_steps, self.history)

@@ -31,7 +31,8 @@ class Stationary(AbstractLinearSolver):
     smoothers.
 
     **Arguments:** `splitting`: how `M` is made; `tol`: stops at `|r| <= tol |b|`; `max_steps`: largest number of
-    iterations.
+    iterations; `history`: keep all norms of residuals, not only the first and the last, which are enough in a large
+    batch.
 
     **Returns:** a frozen method for `linalg.solve`.
 
@@ -49,6 +50,7 @@ class Stationary(AbstractLinearSolver):
     splitting: AbstractPreconditioner = SOR()
     tol: float = 1e-6
     max_steps: int = 10_000
+    history: bool = True
 
     papers: ClassVar[tuple[Paper, ...]] = (SOR_PAPER,)
 
@@ -63,25 +65,28 @@ class Stationary(AbstractLinearSolver):
         return self.splitting.prepare(system.operator), {}
 
     def iterate(self, system: SettledSystem, prepared: Any) -> Outcome:
-        return _iterate(system, prepared, jnp.asarray(self.tol, system.b.dtype), self.max_steps)
+        return _iterate(system, prepared, jnp.asarray(self.tol, system.b.dtype), self.max_steps, self.history)
 
 
 @eqx.filter_jit
-def _iterate(system: SettledSystem, inverse: Any, tol: Array, max_steps: int) -> Outcome:
+def _iterate(system: SettledSystem, inverse: Any, tol: Array, max_steps: int, history: bool) -> Outcome:
     r, goal, x = begin(system, tol)
-    norms = jnp.full(max_steps + 1, jnp.nan, r.dtype).at[0].set(jnp.linalg.norm(r))
+    norm = jnp.linalg.norm(r)
+    last = max_steps if history else 1
+    norms = jnp.full(last + 1, jnp.nan, r.dtype).at[0].set(norm)
 
     def unfinished(carry: Any) -> Any:
-        k, _, _, norms = carry
-        return (k < max_steps) & (norms[k] > goal) & jnp.isfinite(norms[k])
+        k, _, _, _, norm = carry
+        return (k < max_steps) & (norm > goal) & jnp.isfinite(norm)
 
     def step(carry: Any) -> Any:
-        k, x, r, norms = carry
+        k, x, r, norms, _ = carry
         x = x + system.project(inverse(r))
         r = system.project(system.b - system.operator(x))
-        return k + 1, x, r, norms.at[k + 1].set(jnp.linalg.norm(r))
+        norm = jnp.linalg.norm(r)
+        return k + 1, x, r, norms.at[jnp.minimum(k + 1, last)].set(norm), norm
 
-    k, x, _, norms = jax.lax.while_loop(unfinished, step, (jnp.zeros((), jnp.int32), x, r, norms))
-    last = norms[k]
+    start = (jnp.zeros((), jnp.int32), x, r, norms, norm)
+    k, x, _, norms, norm = jax.lax.while_loop(unfinished, step, start)
     stats = {"evaluations": k + 1, "proposals": k}
-    return Outcome(x, norms, k, outcome(last, last, goal, jnp.array(True)), stats)
+    return Outcome(x, norms, k, outcome(norm, norm, goal, jnp.array(True)), stats)

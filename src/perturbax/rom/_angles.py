@@ -15,6 +15,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float, Int
 
 from ..core import float64
+from ._gram import RESOLUTION, by_snapshots, host_or_device
 from ._weight import AbstractWeight
 
 # Pairs whose sines are smaller than 1e-3 are worked out again from their residual.
@@ -33,7 +34,8 @@ class Subspaces(NamedTuple):
 
 @float64()
 def subspaces(x: Float[np.ndarray, "M times n"], weight: AbstractWeight, modes: int) -> Subspaces:
-    """The spans of the leading POD modes of each trajectory; of a single field its direction."""
+    """The spans of the leading POD modes of each trajectory, by the method of snapshots; of a single field its
+    direction."""
     count, times, n = x.shape
     r = min(modes, times, n)
     if times == 1:
@@ -44,7 +46,8 @@ def subspaces(x: Float[np.ndarray, "M times n"], weight: AbstractWeight, modes: 
         size = max(_BLOCK // (times * n), 1)
         for first in range(0, count, size):
             part = slice(first, first + size)
-            rows[part], dimensions[part] = _leading(*weight.orthonormalise(x[part]), r)
+            modes, values = by_snapshots(x[part], weight, r)
+            rows[part], dimensions[part] = modes, (values[:, :r] > RESOLUTION * values[:, :1]).sum(1)
     return Subspaces(rows, np.asarray(weight.times(rows)), dimensions)
 
 
@@ -53,12 +56,14 @@ def products(a: Float[np.ndarray, "A r n"], b: Float[np.ndarray, "B s n"]) -> Fl
     """All products of rows, as one matrix product; with several devices each has a part of the rows of `a`."""
     left, right = a.reshape(-1, a.shape[2]), b.reshape(-1, b.shape[2])
     devices = jax.local_devices()
-    if len(devices) > 1:
+    if len(devices) == 1:
+        xp = host_or_device()
+        flat = np.asarray(xp.asarray(left) @ xp.asarray(right).T)
+    else:
         mesh = Mesh(np.array(devices), ("rows",))
-        left = np.pad(left, ((0, -len(left) % len(devices)), (0, 0)))
-        left = jax.device_put(left, NamedSharding(mesh, PartitionSpec("rows")))
-        right = jax.device_put(right, NamedSharding(mesh, PartitionSpec()))
-    flat = np.asarray(_gram(left, right))[: a.shape[0] * a.shape[1]]
+        padded = np.pad(left, ((0, -len(left) % len(devices)), (0, 0)))
+        padded = jax.device_put(padded, NamedSharding(mesh, PartitionSpec("rows")))
+        flat = np.asarray(_gram(padded, jax.device_put(right, NamedSharding(mesh, PartitionSpec()))))[: len(left)]
     return flat.reshape(a.shape[0], a.shape[1], b.shape[0], b.shape[1]).transpose(0, 2, 1, 3)
 
 
@@ -120,21 +125,10 @@ def all_pairs(
 
 
 def _widened(subspaces: Subspaces, r: int) -> Subspaces:
+    if subspaces.rows.shape[1] == r:
+        return subspaces
     padding = ((0, 0), (0, r - subspaces.rows.shape[1]), (0, 0))
     return Subspaces(np.pad(subspaces.rows, padding), np.pad(subspaces.weighted, padding), subspaces.dimensions)
-
-
-def _leading(q: Any, r: Any, count: int) -> tuple[np.ndarray, np.ndarray]:
-    rows, values = _rotate_each(q, r)
-    values = np.asarray(values)[:, :count]
-    real = values > np.finfo(np.float64).eps * max(r.shape[-1], q.shape[-1]) * values[:, :1]
-    return np.asarray(rows[:, :count]) * real[..., None], real.sum(1)
-
-
-@jax.jit
-def _rotate_each(q: Float[Array, "M p n"], r: Float[Array, "M p m"]) -> Any:
-    u, s, _ = jnp.linalg.svd(r, full_matrices=False)
-    return jnp.swapaxes(u, -1, -2) @ q, s
 
 
 @jax.jit

@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..core import check_array, check_instance, check_integer, check_key, check_number, float64
+from ._gram import RESOLUTION, by_snapshots
 from ._weight import AbstractWeight, settle_weight
 
 
@@ -85,24 +86,10 @@ class MethodOfSnapshots(AbstractFactorisation):
 
     @property
     def resolution(self) -> float:
-        # A few times the root of the rounding unit, where eigenvalues of the Gram matrix are only its errors.
-        return 1e-7
+        return RESOLUTION
 
     def factor(self, x: Any, weight: AbstractWeight, rank: int | None, key: Any) -> tuple[Any, Any]:
-        # On a CPU by NumPy, whose product of an array with its own transpose takes half the work of another.
-        xp: Any = np if jax.default_backend() == "cpu" else jnp
-        squares, vectors = xp.linalg.eigh(xp.asarray(x) @ xp.asarray(weight.times(x)).T)
-        values = np.sqrt(np.maximum(np.asarray(squares)[::-1], 0.0))[: min(x.shape)]
-        count = max(int((values > self.resolution * values[0]).sum()), 1)
-        count = count if rank is None else min(rank, count)
-        if not values[0] > 0.0:
-            return xp.zeros((1, x.shape[1])), values
-        modes = (vectors[:, ::-1][:, :count] / values[:count]).T @ x
-        gram = modes @ xp.asarray(weight.times(modes)).T
-        if abs(gram - np.eye(count)).max() > 1e-10:
-            # The factor is near the identity, and a product with its inverse is what is fastest.
-            modes = xp.linalg.inv(xp.linalg.cholesky((gram + gram.T) / 2.0)) @ modes
-        return modes, values
+        return by_snapshots(x, weight, min(x.shape) if rank is None else rank)
 
 
 class RandomisedSVD(AbstractFactorisation):

@@ -1,4 +1,4 @@
-"""Worlds to work on: operators of imaging, drifts of populations, and solids that creep."""
+"""Worlds to work on: operators of imaging, drifts of populations, heat that spreads, and solids that creep."""
 
 from ._constitutive import AbstractLaw as AbstractLaw
 from ._constitutive import Norton as Norton
@@ -8,6 +8,7 @@ from ._drift_fields import EllipticVortex as EllipticVortex
 from ._drift_fields import LambOseen as LambOseen
 from ._drift_fields import LotkaVolterra as LotkaVolterra
 from ._drift_fields import Repressilator as Repressilator
+from ._heat import Heat2D as Heat2D
 from ._imaging import AbstractImaging as AbstractImaging
 from ._imaging import Blur as Blur
 from ._imaging import Inpainting as Inpainting
@@ -30,6 +31,7 @@ __all__ = [
     "AbstractLaw",
     "Blur",
     "EllipticVortex",
+    "Heat2D",
     "Inpainting",
     "LambOseen",
     "LotkaVolterra",

@@ -1,0 +1,62 @@
+"""The papers that the methods of this package come from."""
+
+from ..core import Paper
+
+LEARNING_TO_RELAX = Paper(
+    title="Learning to Relax: Setting Solver Parameters Across a Sequence of Linear System Instances",
+    authors=("Mikhail Khodak", "Edmond Chow", "Maria-Florina Balcan", "Ameet Talwalkar"),
+    year=2024,
+    arxiv="2310.02246",
+    venue="ICLR",
+)
+
+TSALLIS_INF = Paper(
+    title="Tsallis-INF: An Optimal Algorithm for Stochastic and Adversarial Bandits",
+    authors=("Julian Zimmert", "Yevgeny Seldin"),
+    year=2021,
+    arxiv="1807.07623",
+    venue="Journal of Machine Learning Research",
+)
+
+SQUARE_CB = Paper(
+    title="Beyond UCB: Optimal and Efficient Contextual Bandits with Regression Oracles",
+    authors=("Dylan J. Foster", "Alexander Rakhlin"),
+    year=2020,
+    arxiv="2002.04926",
+    venue="ICML",
+)
+
+EXP3 = Paper(
+    title="The Nonstochastic Multiarmed Bandit Problem",
+    authors=("Peter Auer", "Nicolò Cesa-Bianchi", "Yoav Freund", "Robert E. Schapire"),
+    year=2002,
+    doi="10.1137/S0097539701398375",
+)
+
+EXP3_ANYTIME = Paper(
+    title="Regret Analysis of Stochastic and Nonstochastic Multi-armed Bandit Problems",
+    authors=("Sébastien Bubeck", "Nicolò Cesa-Bianchi"),
+    year=2012,
+    arxiv="1204.5721",
+)
+
+UCB1 = Paper(
+    title="Finite-time Analysis of the Multiarmed Bandit Problem",
+    authors=("Peter Auer", "Nicolò Cesa-Bianchi", "Paul Fischer"),
+    year=2002,
+    doi="10.1023/A:1013689704352",
+)
+
+SOR = Paper(
+    title="Iterative Methods for Solving Partial Difference Equations of Elliptic Type",
+    authors=("David M. Young",),
+    year=1954,
+    doi="10.1090/S0002-9947-1954-0059635-7",
+)
+
+GOLDEN_SECTION = Paper(
+    title="Sequential Minimax Search for a Maximum",
+    authors=("Jack Kiefer",),
+    year=1953,
+    doi="10.1090/S0002-9939-1953-0055639-3",
+)
