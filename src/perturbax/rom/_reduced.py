@@ -103,10 +103,12 @@ def load_reduced(path: str | os.PathLike[str], method: Any, law: AbstractLaw) ->
     **Raises:** `ValueError` for a damaged or foreign file, `OSError` when it cannot be read, `TypeError` for another
     law or method.
 
-    >>> load_reduced("nothing.npz", None, None)
+    >>> from perturbax import rom, systems
+    >>> law = systems.Norton(young=9.0, poisson=0.3, yield_stress=1.0, hardening=1.0, viscosity=1.0, exponent=3.0)
+    >>> load_reduced("nothing.npz", rom.PODECM(), law)
     Traceback (most recent call last):
     ...
-    TypeError: law must be a law such as systems.Norton(...), got None (NoneType)
+    FileNotFoundError: [Errno 2] No such file or directory: 'nothing.npz'
     """
     check_instance("law", law, AbstractLaw, "a law such as systems.Norton(...)")
     tree = read_tree(path, _LABEL)

@@ -279,7 +279,8 @@ def plot(table: "pd.DataFrame") -> Any:
     from ._verdict import select
 
     figure = Figure(figsize=(13, 6.2), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=(1.15, 1.0))
+    halves: Any = figure.subfigures(2, 1, height_ratios=(1.15, 1.0))
+    above, below = halves
     upper = above.subplots(1, 3, sharey=True)
     for axes, case in zip(upper, UNSEEN, strict=True):
         rows = select(table, part="history", case=case)
