@@ -11,6 +11,7 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 
@@ -102,7 +103,7 @@ class _Marching:
         if failed:
             a, state, solved = half_steps(self.online, self.loads, self.problem.law, self.now)
             if bool(solved):
-                self._take(k, a, state, _first(cumulated(self.problem.law, state), self.model.points.size))
+                self._take(k, a, state, cumulated(self.problem.law, state)[: self.model.points.size])
                 self._keep(k)
                 return
         if len(self.full) < self.budget:
@@ -184,9 +185,5 @@ def replay(
         stress, new = law.advance(body.strain(u[k]), now[0], amplitudes[k] @ fields, lengths[k])
         return new, stress
 
-    empty = jax.numpy.zeros((fields.shape[1], body.components))
+    empty = jnp.zeros((fields.shape[1], body.components))
     return jax.lax.fori_loop(bounds[0], bounds[1], one, (state, empty))
-
-
-def _first(values: Any, count: int) -> Float[np.ndarray, " S"]:
-    return np.asarray(values)[:count]

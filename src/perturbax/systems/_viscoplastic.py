@@ -51,8 +51,8 @@ class Viscoplastic(eqx.Module):
     - `times`: ends of the steps, increasing, shape `(steps,)`; the first step begins at `start`.
     - `temperature`: at the nodes, `Separable` with `n` values, or an array of shape `(steps, n)`.
     - `force`: at the nodes, `Separable` with `n d` values, or an array of shape `(steps, n d)`; none when `None`.
-    - `displacement`: where it is given, as `force`; values at free components are a first guess of the solution, that
-      may be zero.
+    - `displacement`: where it is given, as `force`; zero when `None`. Values at free components are of no meaning, but
+      a reduced model subtracts them too, so that a field which the solution resembles saves it modes.
 
     **Raises:** `ValueError` for shapes that do not fit, times that do not increase, or a temperature that the law does
     not know; `TypeError` for other objects.
