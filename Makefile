@@ -57,7 +57,7 @@ $(VENV)/.setup: pyproject.toml | $(BIN)/python
 $(VENV)/.bench: $(VENV)/.setup
 	@echo "Installing the peers of the benchmarks into $(VENV) (once; torch is large)"
 	@$(PIP) --editable '.[bench]'
-	@$(PIP) --no-deps k-diffusion==0.1.1.post1 torchcfm==1.0.7 deepinv==0.5.0 sigpy==0.1.27
+	@$(PIP) --no-deps k-diffusion==0.1.1.post1 torchcfm==1.0.7 deepinv==0.5.0 sigpy==0.1.27 auto-lirpa==0.3
 	@touch $@
 
 $(VENV)/.cluster: $(VENV)/.setup

@@ -25,6 +25,7 @@ __all__ = [
     "studies",
     "systems",
     "transport",
+    "verify",
 ]
 
 

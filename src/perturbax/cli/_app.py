@@ -4,7 +4,8 @@
 module `perturbax.cli.NAME` (and with it JAX) is imported when `perturbax NAME ...` is really called. Such a module
 holds a `typer.Typer` called `app`; with a single command in it, `perturbax NAME` is that command itself.
 
-Exit codes: 0 well; 1 an error; 2 wrong usage or wrong input, told in one line; 3 a study ran and missed a bar.
+Exit codes: 0 well; 1 an error; 2 wrong usage or wrong input, told in one line; 3 a study ran and missed a bar;
+10 and 20 the answers of `perturbax verify`.
 """
 
 import sys
@@ -27,6 +28,7 @@ _COMMANDS = {
     "diffusion": "Fast samplers for diffusion models.",
     "transport": "Schrödinger bridges, interpolants and optimal-transport maps between samples.",
     "linalg": "Linear systems from files, by classical solvers and by trained networks, side by side.",
+    "verify": "Safety properties of neural networks: a proof or a counterexample, from ONNX and VNN-LIB files.",
     "rom": "Reduced bases of your simulations: POD, local bases, and whether they are worth it.",
     "optimize": "The relaxation of a solver, learned along a sequence of matrices.",
     "stats": "Excursions, reusable holdouts, robust subsets and distributions near a manifold.",
@@ -104,8 +106,8 @@ def main(args: Sequence[str] | None = None) -> int:
 
     **Returns:**
 
-    0 when all went well, 1 after an error, 2 for wrong usage or wrong input, 3 when a study missed a bar,
-    130 when stopped by Ctrl-C.
+    0 when all went well, 1 after an error, 2 for wrong usage or wrong input, 3 when a study missed a bar, 10 and 20 for
+    the answers of `perturbax verify`, 130 when stopped by Ctrl-C.
     """
     _settings.debug = False
     command = typer.main.get_command(_root)

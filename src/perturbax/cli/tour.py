@@ -247,6 +247,22 @@ def _nn(folder: Path) -> list[str]:
     return [f"largest gain: {', '.join(gains)}"]
 
 
+def _verify(folder: Path) -> list[str]:
+    import jax
+    import numpy as np
+
+    from perturbax import nn, verify
+
+    network = nn.MLP(2, (16, 16), 1, key=jax.random.key(0), activation=jax.nn.tanh)
+    box = verify.Box(np.full(2, -0.2), np.full(2, 0.2))
+    widths = []
+    for name, method in (("intervals", verify.IBP()), ("CROWN", verify.CROWN())):
+        found = verify.bound(network, box, method)
+        widths.append(f"{float(found.upper[0] - found.lower[0]):.2f} by {name}")
+    values = np.asarray(network(jax.vmap(box.sample)(jax.random.split(jax.random.key(1), 1000))))
+    return [f"width of the proved bounds: {', '.join(widths)}; 1000 samples span {np.ptp(values):.2f}"]
+
+
 def _interop(folder: Path) -> list[str]:
     import jax
     import numpy as np
@@ -299,6 +315,7 @@ STOPS: tuple[Stop, ...] = (
     ("optimize", "the parameter of a solver, learned from its iterations", _optimize),
     ("nn", "how strongly state-space layers answer to waves", _nn),
     ("rom", "one reduced basis, and eight local ones", _rom),
+    ("verify", "what a network can answer on a box of inputs, proved", _verify),
     ("interop", "the same sampler on arrays of other libraries", _interop),
     ("studies", "a published claim, in the smallest form of its study", _studies),
     ("report", "the site of everything that was measured", _report),

@@ -22,6 +22,16 @@ from ._fit import fit_seeds as fit_seeds
 from ._iterate import Iteration as Iteration
 from ._iterate import iterate as iterate
 from ._iterate import settled as settled
+from ._jaxpr import Constant as Constant
+from ._jaxpr import Equation as Equation
+from ._jaxpr import MissingRuleError as MissingRuleError
+from ._jaxpr import Program as Program
+from ._jaxpr import Rules as Rules
+from ._jaxpr import Variable as Variable
+from ._jaxpr import flatten as flatten
+from ._jaxpr import interpret as interpret
+from ._jaxpr import splice as splice
+from ._jaxpr import step as step
 from ._method import Method as Method
 from ._method import Paper as Paper
 from ._method import cite as cite
@@ -34,12 +44,18 @@ from ._solution import SolverError as SolverError
 from ._solution import raise_if_failed as raise_if_failed
 
 __all__ = [
+    "Constant",
+    "Equation",
     "Fit",
     "Iteration",
     "Method",
+    "MissingRuleError",
     "Paper",
+    "Program",
     "Result",
+    "Rules",
     "SolverError",
+    "Variable",
     "adam",
     "cache_folder",
     "cache_size",
@@ -56,7 +72,9 @@ __all__ = [
     "enable_compilation_cache",
     "fit",
     "fit_seeds",
+    "flatten",
     "float64",
+    "interpret",
     "iterate",
     "precision",
     "progress",
@@ -64,6 +82,8 @@ __all__ = [
     "read_tree",
     "registered_methods",
     "settled",
+    "splice",
+    "step",
     "write_atomic",
     "write_tree",
 ]

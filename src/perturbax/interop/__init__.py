@@ -7,5 +7,31 @@ from ._arrays import namespace_of as namespace_of
 from ._mesh import Mesh as Mesh
 from ._mesh import read_mesh as read_mesh
 from ._mesh import write_mesh as write_mesh
+from ._onnx import OnnxFunction as OnnxFunction
+from ._onnx import OnnxValue as OnnxValue
+from ._onnx import read_onnx as read_onnx
+from ._onnx_runtime import onnxruntime_function as onnxruntime_function
+from ._vnnlib import LinearInequalities as LinearInequalities
+from ._vnnlib import Region as Region
+from ._vnnlib import SafetyProperty as SafetyProperty
+from ._vnnlib import read_vnnlib as read_vnnlib
+from ._vnnlib import write_vnnlib_result as write_vnnlib_result
 
-__all__ = ["Mesh", "concatenate", "diffusers", "like", "namespace_of", "read_mesh", "write_mesh"]
+__all__ = [
+    "LinearInequalities",
+    "Mesh",
+    "OnnxFunction",
+    "OnnxValue",
+    "Region",
+    "SafetyProperty",
+    "concatenate",
+    "diffusers",
+    "like",
+    "namespace_of",
+    "onnxruntime_function",
+    "read_mesh",
+    "read_onnx",
+    "read_vnnlib",
+    "write_mesh",
+    "write_vnnlib_result",
+]

@@ -1,9 +1,10 @@
-"""Random changes of attributes, sequences and texts, each an object `p(x, key=key)` with a strength."""
+"""Random changes of attributes, sequences and texts, objects `p(x, key=key)` with a strength; attacks in a box."""
 
 from ._attributes import DropAttributes as DropAttributes
 from ._attributes import RedrawAttributes as RedrawAttributes
 from ._fourier_mode import FourierMode as FourierMode
 from ._perturbation import AbstractPerturbation as AbstractPerturbation
+from ._projected_gradient import projected_gradient as projected_gradient
 from ._text import AbstractTextPerturbation as AbstractTextPerturbation
 from ._text import Paraphrase as Paraphrase
 from ._text import Synonyms as Synonyms
@@ -20,4 +21,5 @@ __all__ = [
     "Synonyms",
     "WordDrop",
     "WordSwap",
+    "projected_gradient",
 ]
