@@ -20,7 +20,8 @@ from skfem.models.elasticity import lame_parameters, linear_elasticity
 
 from perturbax import core, rom
 from perturbax.rom._full_step import FullModel, linear_response
-from perturbax.studies.adaptive_rom import CASES, TRAINING, plate
+from perturbax.studies._hot_parts import plate
+from perturbax.studies.adaptive_rom import CASES, TRAINING
 
 KEY = jax.random.key(0)
 

@@ -6,7 +6,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from perturbax.studies import run_study
-from perturbax.studies.adaptive_rom import STUDY, _tracked, blade
+from perturbax.studies._hot_parts import blade
+from perturbax.studies.adaptive_rom import STUDY, _tracked
 
 from .sampler_tables import failed
 
