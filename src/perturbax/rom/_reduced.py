@@ -19,6 +19,8 @@ from ._pod import POD, MethodOfSnapshots, decompose
 from ._weight import AbstractWeight, Diagonal, settle_weight
 
 _LABEL = "a reduced model"
+# Share of the tolerance of a quadrature that may be lost with the smallest modes of stress.
+_UNINTEGRATED = 1.0 / 3.0
 
 
 class ReducedModel(eqx.Module):
@@ -154,9 +156,12 @@ def basis(rows: Any, weight: AbstractWeight, tol: float) -> POD:
 def quadrature(body: Solid, displacement: POD, stress: POD, tol: float, start: Any = ()) -> Cubature:
     """A reduced quadrature of the work of modes of stress in modes of displacement."""
     strains = body.strain(body.lift(displacement.modes))
-    # As large as they are in the snapshots, so that what is hardly there need not be integrated.
+    # As large as they are in the snapshots, so that what is hardly there need not be integrated, nor made.
     sizes = stress.singular_values[: len(stress.modes)]
-    stresses = (sizes[:, None] * stress.modes).reshape(-1, body.points, body.components)
+    order = np.argsort(-sizes)
+    left = np.sqrt(np.cumsum(np.square(sizes[order])[::-1])[::-1])
+    kept = order[left > _UNINTEGRATED * tol * left[0]]
+    stresses = (sizes[kept, None] * stress.modes[kept]).reshape(-1, body.points, body.components)
     work = np.einsum("sgc,rgc->srg", stresses, strains, optimize=True).reshape(-1, body.points)
     return empirical_cubature(work, body.weights, tol=tol, start=start)
 

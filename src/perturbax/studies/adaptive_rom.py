@@ -310,7 +310,7 @@ STUDY = Study(
             "speed": (),
         },
         "full": {
-            # 1.4e5 unknowns, with holes; hours, and 40 GB.
+            # 172 224 unknowns: for a machine with much memory.
             "history": {**_HISTORY, "body": "blade", "cells": 12, "steps": 60, "eps_ecm": 1e-2},
             "cases": tuple(CASES),
             "cubature": ({**_HISTORY, "cells": 40, "eps_ecm": 1e-2},),
