@@ -57,7 +57,9 @@ $(VENV)/.setup: pyproject.toml | $(BIN)/python
 $(VENV)/.bench: $(VENV)/.setup
 	@echo "Installing the peers of the benchmarks into $(VENV) (once; torch is large)"
 	@$(PIP) --editable '.[bench]'
-	@$(PIP) --no-deps k-diffusion==0.1.1.post1 torchcfm==1.0.7 deepinv==0.5.0 sigpy==0.1.27 auto-lirpa==0.3
+	@$(PIP) --no-deps k-diffusion==0.1.1.post1 torchcfm==1.0.7 deepinv==0.5.0 sigpy==0.1.27 auto-lirpa==0.3 \
+		pyhessian==0.1 curvlinops-for-pytorch==3.0.1 backpack-for-pytorch==1.7.1 einconv==0.1.0 linear_operator==0.6.1 \
+		unfoldNd==0.2.3
 	@touch $@
 
 $(VENV)/.cluster: $(VENV)/.setup

@@ -1,12 +1,16 @@
-"""How the conformance suite tries the methods of `optimize.tune`."""
+"""How the conformance suite tries the methods of `optimize`, by the verb that they answer."""
 
+import jax.numpy as jnp
 import numpy as np
 
-from perturbax import optimize
+from perturbax import nn, optimize
 
 GRID = (1.0, 1.4, 1.8)
 COSTS = np.random.default_rng(0).integers(2, 40, (12, 3)).astype(float)
 CONTEXTS = np.linspace(0.0, 1.0, 12)
+GRADIENTS = np.random.default_rng(0).normal(size=(6, 9))
+INPUTS, TARGETS = jnp.eye(3), jnp.ones(3)
+MODEL = nn.DiagonalLinear(jnp.ones(3), jnp.arange(3.0))
 
 
 def radius(context):
@@ -22,6 +26,9 @@ def make(cls):
         "terms": 2,
         "radius": radius,
         "sections": 2,
+        "probes": 2,
+        "steps": 2,
+        "alignment": 0.5,
     }
     return cls(**{name: value for name, value in given.items() if name in cls.__dataclass_fields__})
 
@@ -30,12 +37,34 @@ def tune(method, key, costs=COSTS, contexts=CONTEXTS):
     return optimize.tune(optimize.CostTable(costs, GRID, contexts), method, key=key)
 
 
+def stability(method, gradients=GRADIENTS, learning_rate=0.1):
+    return optimize.stability(optimize.LinearisedSGD(gradients, learning_rate), method)
+
+
+def sharpness(method, key, inputs=INPUTS, targets=TARGETS):
+    return optimize.sharpness(optimize.LeastSquares(MODEL, inputs, targets), method, key=key)
+
+
 def run(method, key):
+    if isinstance(method, optimize.AbstractStabilityMethod):
+        return stability(method)
+    if isinstance(method, optimize.AbstractSharpnessMethod):
+        return sharpness(method, key)
     tuning = tune(method, key)
     return tuning.values, tuning.costs, tuning.state
 
 
 def poison(method, key):
+    if isinstance(method, optimize.AbstractStabilityMethod):
+        return {
+            "minimum": lambda: stability(method, np.where(GRADIENTS > 1.0, np.nan, GRADIENTS)),
+            "learning_rate": lambda: stability(method, learning_rate=np.nan),
+        }
+    if isinstance(method, optimize.AbstractSharpnessMethod):
+        return {
+            "inputs": lambda: sharpness(method, key, inputs=jnp.full((3, 3), jnp.nan)),
+            "targets": lambda: sharpness(method, key, targets=jnp.full(3, jnp.inf)),
+        }
     costs, contexts = COSTS.copy(), CONTEXTS.copy()
     costs[3, 1] = contexts[4] = np.nan
     return {"costs": lambda: tune(method, key, costs), "contexts": lambda: tune(method, key, contexts=contexts)}

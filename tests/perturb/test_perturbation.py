@@ -1,6 +1,5 @@
 """What every exported perturbation promises: strength 0 changes nothing, a key decides, bad strengths are refused."""
 
-import inspect
 import math
 
 import jax
@@ -13,6 +12,7 @@ from perturbax import perturb
 TEXT = "A quick brown fox, and a lazy dog; all asleep."
 EXAMPLES = {
     "DropAttributes": (lambda s: perturb.DropAttributes(s, (3, 2)), jnp.eye(5)),
+    "FourierMode": (lambda s: perturb.FourierMode(s, 0.25), jnp.zeros((8, 1))),
     "RedrawAttributes": (lambda s: perturb.RedrawAttributes(s, (3, 2)), jnp.eye(5)),
     "WordDrop": (perturb.WordDrop, TEXT),
     "WordSwap": (perturb.WordSwap, TEXT),
@@ -28,9 +28,7 @@ def same(a, b):
 
 def test_every_exported_perturbation_has_an_example():
     exported = {
-        name
-        for name in perturb.__all__
-        if not inspect.isabstract(getattr(perturb, name)) and not name.startswith("Abstract")
+        name for name in perturb.__all__ if isinstance(getattr(perturb, name), type) and not name.startswith("Abstract")
     }
     assert exported == set(EXAMPLES)
 
@@ -50,10 +48,13 @@ def test_the_key_decides(name):
     assert same(results[0], make(0.7)(x, key=jax.random.PRNGKey(0)))
 
 
-@every
-@pytest.mark.parametrize("strength", [-0.1, 1.1, math.nan, math.inf])
+# An amplitude may be as large as it likes.
+@pytest.mark.parametrize(
+    ("name", "strength"),
+    [(name, s) for name in EXAMPLES for s in (-0.1, 1.1, math.nan, math.inf) if (name, s) != ("FourierMode", 1.1)],
+)
 def test_a_strength_outside_its_range_is_refused(name, strength):
-    with pytest.raises(ValueError, match="strength must be a number in"):
+    with pytest.raises(ValueError, match="strength must be a number"):
         EXAMPLES[name][0](strength)
 
 

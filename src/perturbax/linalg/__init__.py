@@ -9,6 +9,8 @@ from ._fit import FittedSolver as FittedSolver
 from ._fit import RitzMixtures as RitzMixtures
 from ._fit import fit as fit
 from ._incomplete_cholesky import IncompleteCholesky as IncompleteCholesky
+from ._lanczos import ritz_pairs as ritz_pairs
+from ._lanczos import tridiagonalize as tridiagonalize
 from ._multigrid import AMG as AMG
 from ._operator import AbstractOperator as AbstractOperator
 from ._operator import Dense as Dense
@@ -100,10 +102,12 @@ __all__ = [
     "load_network",
     "near_asymptotic_iterations",
     "optimal_omega",
+    "ritz_pairs",
     "save_network",
     "solve",
     "sor_radius",
     "spectrum_of",
     "ssor_cg_iterations",
     "trace",
+    "tridiagonalize",
 ]

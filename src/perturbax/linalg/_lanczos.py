@@ -44,7 +44,16 @@ class RitzPairs(eqx.Module):
 
 @eqx.filter_jit
 def tridiagonalize(operator: Callable[[Array], Array], start: Array, steps: int) -> Tridiagonal:
-    """`steps` steps of Lanczos from a start of any norm but zero."""
+    """Lanczos' recurrence for a symmetric operator; can be compiled into a larger program.
+
+    **Arguments:** `operator`: `x -> A x`; `start`: of any shape and any norm but zero; `steps`: at most its size.
+
+    **Returns:** a `Tridiagonal`.
+
+    >>> found = tridiagonalize(lambda x: jnp.array([1.0, 3.0]) * x, jnp.ones(2), 2)
+    >>> found.diagonal.round(4).tolist(), found.off_diagonal.round(4).tolist()
+    ([2.0, 2.0], [1.0, 0.0])
+    """
     first = start / jnp.linalg.norm(start)
     basis = jnp.zeros((steps + 1, *start.shape), start.dtype).at[0].set(first)
     tiny = 10.0 * jnp.finfo(start.dtype).eps
@@ -72,7 +81,16 @@ def tridiagonalize(operator: Callable[[Array], Array], start: Array, steps: int)
 
 @eqx.filter_jit
 def ritz_pairs(tridiagonal: Tridiagonal) -> RitzPairs:
-    """All Ritz pairs. Those without a vector (from behind the end of the Krylov space) have weight and vector 0."""
+    """All Ritz pairs. Those without a vector (from behind the end of the Krylov space) have weight and vector 0.
+
+    **Arguments:** `tridiagonal`: what `tridiagonalize` returned.
+
+    **Returns:** `RitzPairs`.
+
+    >>> found = ritz_pairs(tridiagonalize(lambda x: jnp.array([1.0, 3.0]) * x, jnp.ones(2), 2))
+    >>> found.values.round(5).tolist()
+    [1.0, 3.0]
+    """
     values, vectors = jnp.linalg.eigh(tridiagonal.matrix())
     lifted = jnp.tensordot(vectors.T, tridiagonal.basis, 1)
     return RitzPairs(values, lifted, tridiagonal.off_diagonal[-1] * jnp.abs(vectors[-1]), vectors[0] ** 2)

@@ -7,5 +7,17 @@ from ._layers import Linear as Linear
 from ._mlp import MLP as MLP
 from ._residual_mlp import ResidualMLP as ResidualMLP
 from ._residual_unet import ResidualUNet as ResidualUNet
+from ._shallow import DiagonalLinear as DiagonalLinear
+from ._shallow import TwoLayerReLU as TwoLayerReLU
 
-__all__ = ["MLP", "EDMPreconditioned", "Linear", "ResidualMLP", "ResidualUNet", "edm_loss", "ssm"]
+__all__ = [
+    "MLP",
+    "DiagonalLinear",
+    "EDMPreconditioned",
+    "Linear",
+    "ResidualMLP",
+    "ResidualUNet",
+    "TwoLayerReLU",
+    "edm_loss",
+    "ssm",
+]

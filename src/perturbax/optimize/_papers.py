@@ -60,3 +60,42 @@ GOLDEN_SECTION = Paper(
     year=1953,
     doi="10.1090/S0002-9939-1953-0055639-3",
 )
+
+DYNAMICAL_STABILITY = Paper(
+    title="The Implicit Regularization of Dynamical Stability in Stochastic Gradient Descent",
+    authors=("Lei Wu", "Weijie J. Su"),
+    year=2023,
+    arxiv="2305.17490",
+    venue="ICML",
+)
+
+HOW_SGD_SELECTS = Paper(
+    title="How SGD Selects the Global Minima in Over-parameterized Learning: A Dynamical Stability Perspective",
+    authors=("Lei Wu", "Chao Ma", "Weinan E"),
+    year=2018,
+    venue="NeurIPS",
+)
+
+MA_YING = Paper(
+    title="On Linear Stability of SGD and Input-Smoothness of Neural Networks",
+    authors=("Chao Ma", "Lexing Ying"),
+    year=2021,
+    arxiv="2105.13462",
+    venue="NeurIPS",
+)
+
+ALIGNMENT = Paper(
+    title="The Alignment Property of SGD Noise and How it Helps Select Flat Minima: A Stability Analysis",
+    authors=("Lei Wu", "Mingze Wang", "Weijie Su"),
+    year=2022,
+    arxiv="2207.02628",
+    venue="NeurIPS",
+)
+
+EDGE_OF_STABILITY = Paper(
+    title="Gradient Descent on Neural Networks Typically Occurs at the Edge of Stability",
+    authors=("Jeremy M. Cohen", "Simran Kaur", "Yuanzhi Li", "J. Zico Kolter", "Ameet Talwalkar"),
+    year=2021,
+    arxiv="2103.00065",
+    venue="ICLR",
+)

@@ -210,6 +210,7 @@ def register(primitive: Any, *, scalar: Scalar | None = None, interval: Any = No
     **Raises:** `TypeError` when the primitive is not named by a text, a rule is no function, or there are none or two
     for the interval.
 
+    >>> import jax
     >>> register("erf_inv", scalar=Scalar(jax.lax.erf_inv, (-1, 1), (0.0,), monotone=1))
     """
     if not isinstance(primitive, str):

@@ -174,7 +174,7 @@ def weight_balls(model: Any, relative: Any, p: float | int = 2.0) -> Any:
 
     **Raises:** `ValueError` for a number out of range.
 
-    >>> weight_balls({"w": np.array([3.0, 4.0])}, 0.01)["w"].radius.item()
+    >>> round(weight_balls({"w": np.array([3.0, 4.0])}, 0.01)["w"].radius.item(), 6)
     0.05
     """
     check_number("relative", relative, minimum=0.0)
