@@ -165,3 +165,97 @@ def cluster(
     if solved.stats["reduced"]:
         note(f"fewer than {modes} modes in clusters {', '.join(map(str, solved.stats['reduced']))}: too few solutions")
     print(out)
+
+
+@app.command()
+def run(
+    case: Annotated[Path, typer.Argument(help="A .toml file: mesh, material, supports, loads; see the docs of rom.")],
+    temperature: Annotated[
+        Path, typer.Argument(help="The temperature of the nodes: a mesh with a field, or an array of shape (1, n).")
+    ],
+    train: Annotated[
+        list[Path] | None,
+        typer.Option(help="Temperatures to train with: an array with one in each row, or meshes; repeat it."),
+    ] = None,
+    field: _Field = None,
+    method: Annotated[str, typer.Option(help="adaptive, ecm, galerkin or full.")] = "adaptive",
+    tol: Annotated[
+        float, typer.Option(help="Estimated error of the plasticity above which a full step is made.")
+    ] = 0.1,
+    eps_ecm: Annotated[float, typer.Option(help="Relative error of the reduced quadrature.")] = 1e-3,
+    max_full_share: Annotated[float, typer.Option(help="Share of the steps that may be full ones.")] = 0.5,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The .vtu file for the fields at the end.")] = Path(
+        "rom.vtu"
+    ),
+    save: Annotated[
+        Path | None, typer.Option(help="Write the reduced model, as it is at the end, to this .npz.")
+    ] = None,
+    seed: options.Seed = 0,
+    as_json: options.Json = False,
+) -> None:
+    """The slow deformation of a hot part at a new temperature, by a reduced model that says when it is not sure.
+
+    Where its estimate is above the tolerance, single steps are solved by finite elements and learned from.
+    """
+    import jax
+
+    from perturbax import interop, rom
+    from perturbax.core import enable_compilation_cache
+
+    from ._choices import choose
+    from ._console import note, print_json
+    from ._solutions import load_solutions
+    from ._viscoplastic_case import load_case
+
+    kinds = {
+        "adaptive": lambda: rom.AdaptivePODECM(tol=tol, eps_ecm=eps_ecm, max_full_share=max_full_share),
+        "ecm": lambda: rom.PODECM(eps_ecm=eps_ecm),
+        "galerkin": rom.PODGalerkin,
+        "full": rom.FullOrder,
+    }
+    name = choose("--method", method, kinds)
+    chosen = kinds[name]()
+    check_writable("--out", out)
+    if out.suffix != ".vtu":
+        raise ValueError(f"--out {out} must end with .vtu")
+    if save is not None:
+        check_writable("--save", save)
+        if name == "full":
+            raise ValueError("--save has no meaning for --method full")
+    if name != "full" and not train:
+        raise ValueError(f"--train is needed by --method {name}: temperatures whose histories are solved first")
+    loaded = load_case(case)
+    fields = load_solutions("TEMPERATURE", [temperature], field).fields
+    if len(fields) != 1 or fields.ndim != 2:
+        raise ValueError(f"TEMPERATURE: {temperature} must hold one field, got shape {fields.shape}")
+    problem = loaded.problem(fields[0])
+    key = jax.random.key(seed)
+    enable_compilation_cache()
+    model: Any = chosen
+    if isinstance(chosen, rom.AbstractReduction):
+        known = load_solutions("--train", train or [], field).fields
+        training = rom.Training([loaded.problem(each) for each in known.reshape(-1, known.shape[-1])])
+        model = rom.reduce(training, chosen, key=key)
+    found = rom.simulate(problem, model, key=key)
+    interop.write_mesh(out, found.mesh())
+    if save is not None and found.model is not None:
+        found.model.save(save)
+    facts = {
+        "out": str(out),
+        "method": type(chosen).__name__,
+        "steps": problem.steps,
+        "full_steps": found.full_steps.tolist(),
+        "trusted": found.trusted,
+        "largest_plasticity": float(found.plasticity()[-1].max()),
+        "indicator": found.indicator.tolist(),
+        "error_estimate": found.error_estimate.tolist(),
+        **{name: found.stats[name] for name in ("points", "modes") if name in found.stats},
+    }
+    if as_json:
+        print_json(facts)
+        return
+    most = f"plasticity up to {facts['largest_plasticity']:.3g}"
+    note(f"{len(found.full)} of {problem.steps} steps by the full model; {most}")
+    if not found.trusted:
+        note("not trusted: beyond --max-full-share steps are reduced although their estimate is above --tol")
+    print(out)

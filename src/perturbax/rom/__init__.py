@@ -1,11 +1,17 @@
-"""Reduced bases: weighted POD, angles between solutions, local bases and whether they are worth it."""
+"""Reduced bases and models: weighted POD, local bases and whether they are worth it, adaptive hyper-reduction."""
 
+from ._calibration import AbstractCalibration as AbstractCalibration
+from ._calibration import Calibration as Calibration
+from ._calibration import GaussianProcess as GaussianProcess
+from ._calibration import MaxRatio as MaxRatio
 from ._cluster import AbstractClusterMethod as AbstractClusterMethod
 from ._cluster import AbstractRule as AbstractRule
 from ._cluster import ClusterSolution as ClusterSolution
 from ._cluster import LocalBases as LocalBases
 from ._cluster import Partition as Partition
 from ._cluster import cluster as cluster
+from ._cubature import Cubature as Cubature
+from ._cubature import empirical_cubature as empirical_cubature
 from ._dissimilarity import AbstractAngle as AbstractAngle
 from ._dissimilarity import AbstractDissimilarity as AbstractDissimilarity
 from ._dissimilarity import Chordal as Chordal
@@ -18,6 +24,8 @@ from ._efficiency import Budget as Budget
 from ._efficiency import Efficiency as Efficiency
 from ._efficiency import efficiency as efficiency
 from ._efficiency import gain_interval as gain_interval
+from ._gappy import GappyPOD as GappyPOD
+from ._gappy import q_deim as q_deim
 from ._k_medoids import Medoids as Medoids
 from ._k_medoids import k_medoids as k_medoids
 from ._mass import mass_matrix as mass_matrix
@@ -27,55 +35,93 @@ from ._pod import MethodOfSnapshots as MethodOfSnapshots
 from ._pod import OrthogonalSVD as OrthogonalSVD
 from ._pod import RandomisedSVD as RandomisedSVD
 from ._pod import pod as pod
+from ._reduced import ReducedModel as ReducedModel
+from ._reduced import load_reduced as load_reduced
 from ._rom_net import ROMNet as ROMNet
 from ._rom_net import rom_net as rom_net
+from ._simulate import AbstractFullMethod as AbstractFullMethod
+from ._simulate import AbstractReduction as AbstractReduction
+from ._simulate import FullStep as FullStep
+from ._simulate import RomSolution as RomSolution
+from ._simulate import Segment as Segment
+from ._simulate import simulate as simulate
 from ._snapshots import SnapshotSet as SnapshotSet
+from ._training import Training as Training
+from ._training import reduce as reduce
 from ._weight import AbstractWeight as AbstractWeight
+from .adaptive_pod_ecm import AdaptivePODECM as AdaptivePODECM
+from .blind_pod_ecm import BlindPODECM as BlindPODECM
 from .euclidean_k_means import EuclideanKMeans as EuclideanKMeans
 from .euclidean_k_medoids import EuclideanKMedoids as EuclideanKMedoids
+from .full_order import FullOrder as FullOrder
 from .global_pod import GlobalPOD as GlobalPOD
 from .parameter_k_means import ParameterKMeans as ParameterKMeans
 from .pebl import PEBL as PEBL
+from .pod_ecm import PODECM as PODECM
+from .pod_galerkin import PODGalerkin as PODGalerkin
 from .random_clusters import RandomClusters as RandomClusters
 from .sine_k_medoids import SineKMedoids as SineKMedoids
 
 __all__ = [
     "PEBL",
     "POD",
+    "PODECM",
     "AbstractAngle",
+    "AbstractCalibration",
     "AbstractClusterMethod",
     "AbstractDissimilarity",
     "AbstractFactorisation",
+    "AbstractFullMethod",
+    "AbstractReduction",
     "AbstractRule",
     "AbstractWeight",
+    "AdaptivePODECM",
+    "BlindPODECM",
     "Budget",
+    "Calibration",
     "Chordal",
     "ClusterSolution",
+    "Cubature",
     "Efficiency",
     "Euclidean",
     "EuclideanKMeans",
     "EuclideanKMedoids",
+    "FullOrder",
+    "FullStep",
     "Gap",
+    "GappyPOD",
+    "GaussianProcess",
     "GlobalPOD",
     "Grassmann",
     "LocalBases",
+    "MaxRatio",
     "Medoids",
     "MethodOfSnapshots",
     "OrthogonalSVD",
+    "PODGalerkin",
     "ParameterKMeans",
     "Partition",
     "ProjectionError",
     "ROMNet",
     "RandomClusters",
     "RandomisedSVD",
+    "ReducedModel",
+    "RomSolution",
+    "Segment",
     "SineKMedoids",
     "SnapshotSet",
+    "Training",
     "cluster",
     "dissimilarity",
     "efficiency",
+    "empirical_cubature",
     "gain_interval",
     "k_medoids",
+    "load_reduced",
     "mass_matrix",
     "pod",
+    "q_deim",
+    "reduce",
     "rom_net",
+    "simulate",
 ]

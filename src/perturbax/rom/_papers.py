@@ -45,3 +45,26 @@ SNAPSHOTS = Paper(
     year=1987,
     venue="Quarterly of Applied Mathematics",
 )
+
+ADAPTIVE_ROM = Paper(
+    title="An error indicator-based adaptive reduced order model for nonlinear structural mechanics - application to "
+    "high-pressure turbine blades",
+    authors=("Fabien Casenave", "Nissrine Akkari"),
+    year=2019,
+    venue="Mathematical and Computational Applications 24 (2)",
+    doi="10.3390/mca24020041",
+)
+
+CUBATURE = Paper(
+    title="Dimensional hyper-reduction of nonlinear finite element models via empirical cubature",
+    authors=("Joaquín A. Hernández", "Manuel A. Caicedo", "Alex Ferrer"),
+    year=2017,
+    venue="Computer Methods in Applied Mechanics and Engineering 313",
+)
+
+INELASTICITY = Paper(
+    title="Computational Inelasticity",
+    authors=("Juan C. Simo", "Thomas J. R. Hughes"),
+    year=1998,
+    venue="Springer",
+)

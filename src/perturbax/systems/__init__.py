@@ -1,5 +1,9 @@
-"""Worlds to work on: operators of imaging, drifts of populations, and heat that spreads."""
+"""Worlds to work on: operators of imaging, drifts of populations, heat that spreads, and solids that creep."""
 
+from ._constitutive import AbstractLaw as AbstractLaw
+from ._constitutive import Norton as Norton
+from ._constitutive import PlasticState as PlasticState
+from ._constitutive import Table as Table
 from ._drift_fields import EllipticVortex as EllipticVortex
 from ._drift_fields import LambOseen as LambOseen
 from ._drift_fields import LotkaVolterra as LotkaVolterra
@@ -15,22 +19,34 @@ from ._mri import MRI as MRI
 from ._mri import coil_maps as coil_maps
 from ._mri import column_mask as column_mask
 from ._mri import point_mask as point_mask
+from ._solid import Solid as Solid
+from ._solid import box as box
 from ._tomography import ParallelBeamCT as ParallelBeamCT
+from ._viscoplastic import Separable as Separable
+from ._viscoplastic import Viscoplastic as Viscoplastic
 
 __all__ = [
     "MRI",
     "AbstractImaging",
+    "AbstractLaw",
     "Blur",
     "EllipticVortex",
     "Heat2D",
     "Inpainting",
     "LambOseen",
     "LotkaVolterra",
+    "Norton",
     "ParallelBeamCT",
+    "PlasticState",
     "Repressilator",
+    "Separable",
+    "Solid",
     "Stack",
     "Subsampling",
+    "Table",
     "TwoChannel",
+    "Viscoplastic",
+    "box",
     "coil_maps",
     "column_mask",
     "point_mask",
