@@ -12,7 +12,7 @@ import ast
 import hashlib
 import io
 import tokenize
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from functools import cache
 from pathlib import Path
 
@@ -43,8 +43,8 @@ def code_digest(path: Path, module: str, root: str, *, trials_only: bool = False
     sources = _reachable(path, module, root, unused)
     code = hashlib.sha256()
     for name in sorted(sources):
-        skip = unused if name == module else set()
-        code.update(f"{'' if name == module else name}\n{_essence(sources[name], skip)}\n".encode())
+        file, skip = sources[name], frozenset(unused if name == module else ())
+        code.update(f"{'' if name == module else name}\n{_essence(file, _stamp(file), skip)}\n".encode())
     return code.hexdigest()
 
 
@@ -71,22 +71,30 @@ def _reachable(path: Path, module: str, root: str, unused: set[str]) -> dict[str
 
 def _imports(name: str, file: Path, folders: Mapping[str, Path], unused: set[str]) -> Iterator[tuple[str, Path]]:
     """The modules that one module uses, each re-exported name followed to the file that defines it."""
-    tree = ast.Module([node for node in _tree(file).body if not _is_unused(node, unused)], [])
     package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+    for target, uses in _targets(file, _stamp(file), package, frozenset(unused)):
+        yield from _resolve(target, uses, folders)
+
+
+@cache
+def _targets(
+    file: Path, stamp: tuple[int, int], package: str, unused: frozenset[str]
+) -> tuple[tuple[str, frozenset[str] | None], ...]:
+    """The dotted names that a module imports, each with the attributes that are used of it."""
+    tree = ast.Module([node for node in _parsed(file, stamp).body if not _is_unused(node, unused)], [])
     chains = _attribute_chains(tree)
+    found: list[tuple[str, str]] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
             source = _absolute(node, package)
-            for alias in node.names:
-                local = alias.asname or alias.name
-                yield from _resolve(f"{source}.{alias.name}", chains.get(local), folders)
+            found.extend((f"{source}.{alias.name}", alias.asname or alias.name) for alias in node.names)
         elif isinstance(node, ast.Import):
-            for alias in node.names:
-                if alias.asname:
-                    yield from _resolve(alias.name, chains.get(alias.asname), folders)
-                else:
-                    first = alias.name.partition(".")[0]
-                    yield from _resolve(first, chains.get(first), folders)
+            first = [alias.name.partition(".")[0] for alias in node.names]
+            found.extend(
+                (alias.name, alias.asname) if alias.asname else (top, top)
+                for alias, top in zip(node.names, first, strict=True)
+            )
+    return tuple((target, frozenset(chains[name]) if name in chains else None) for target, name in found)
 
 
 def _absolute(node: ast.ImportFrom, package: str) -> str:
@@ -97,7 +105,7 @@ def _absolute(node: ast.ImportFrom, package: str) -> str:
     return ".".join([*base, node.module] if node.module else base)
 
 
-def _resolve(target: str, uses: set[str] | None, folders: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
+def _resolve(target: str, uses: frozenset[str] | None, folders: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
     """The modules behind a dotted name; for a package also behind its attributes in `uses`."""
     if target.partition(".")[0] not in folders:
         return
@@ -168,14 +176,19 @@ def _parsed(file: Path, stamp: tuple[int, int]) -> ast.Module:
         raise ValueError(f"{file}: line {error.lineno}: {error.msg}") from None
 
 
-def _tree(file: Path) -> ast.Module:
+def _stamp(file: Path) -> tuple[int, int]:
     status = file.stat()
-    return _parsed(file, (status.st_mtime_ns, status.st_size))
+    return status.st_mtime_ns, status.st_size
 
 
-def _essence(file: Path, unused: set[str]) -> str:
+def _tree(file: Path) -> ast.Module:
+    return _parsed(file, _stamp(file))
+
+
+@cache
+def _essence(file: Path, stamp: tuple[int, int], unused: frozenset[str]) -> str:
     """The source without comments, docstrings, annotations of functions, blank lines, and the names in `unused`."""
-    tree = _tree(file)
+    tree = _parsed(file, stamp)
     text = file.read_text(encoding="utf-8")
     lines = text.split("\n")
     dropped: set[int] = set()
@@ -243,7 +256,7 @@ def _unused_by_trials(tree: ast.Module) -> set[str]:
     return (set(functions) | imported) - used - {"*"}
 
 
-def _is_unused(node: ast.stmt, unused: set[str]) -> bool:
+def _is_unused(node: ast.stmt, unused: Set[str]) -> bool:
     if isinstance(node, ast.Import | ast.ImportFrom):
         return _local_names(node) <= unused
     return isinstance(node, ast.FunctionDef) and node.name in unused
