@@ -284,6 +284,7 @@ else:
 """
 
 
+@pytest.mark.slow
 def test_four_devices_equal_one():
     environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
     run = subprocess.run([sys.executable, "-c", SHARDED], env=environment, capture_output=True, text=True)
