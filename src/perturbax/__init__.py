@@ -10,6 +10,7 @@ from ._version import __version__ as __version__
 
 __all__ = [
     "__version__",
+    "approximate",
     "cli",
     "core",
     "data",

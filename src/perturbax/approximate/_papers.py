@@ -1,0 +1,46 @@
+"""The papers that the methods of this package come from."""
+
+from ..core import Paper
+
+BANDLIMITED = Paper(
+    title="How Powerful are Shallow Neural Networks with Bandlimited Random Weights?",
+    authors=("Ming Li", "Sho Sonoda", "Feilong Cao", "Yu Guang Wang", "Jiye Liang"),
+    year=2023,
+    arxiv="2008.08427",
+    venue="ICML",
+)
+
+STOCHASTIC_CONFIGURATION = Paper(
+    title="Stochastic Configuration Networks: Fundamentals and Algorithms",
+    authors=("Dianhui Wang", "Ming Li"),
+    year=2017,
+    arxiv="1702.03180",
+)
+
+RANDOM_FEATURES = Paper(
+    title="Random Features for Large-Scale Kernel Machines",
+    authors=("Ali Rahimi", "Benjamin Recht"),
+    year=2007,
+    venue="NeurIPS",
+)
+
+KERNEL_RIDGE = Paper(
+    title="Ridge Regression Learning Algorithm in Dual Variables",
+    authors=("Craig Saunders", "Alexander Gammerman", "Volodya Vovk"),
+    year=1998,
+    venue="ICML",
+)
+
+ADAM = Paper(
+    title="Adam: A Method for Stochastic Optimization",
+    authors=("Diederik P. Kingma", "Jimmy Ba"),
+    year=2015,
+    arxiv="1412.6980",
+    venue="ICLR",
+)
+
+APPROXIMATION_THEORY = Paper(
+    title="Approximation Theory and Approximation Practice",
+    authors=("Lloyd N. Trefethen",),
+    year=2013,
+)
