@@ -27,7 +27,7 @@ def band_by_quadrature(bandwidth):
 @pytest.mark.parametrize("bandwidth", [2.0, 6.0])
 def test_the_filter_is_the_double_integral(bandwidth):
     part = approximate.bandlimited_part(F, SPACING, bandwidth)
-    at, direct = band_by_quadrature(bandwidth)
+    _, direct = band_by_quadrature(bandwidth)
     np.testing.assert_allclose(part[100:140:8], direct, atol=2e-4)
 
 

@@ -57,8 +57,13 @@ class ScatteredData(eqx.Module):
         """Points in the coordinates in which the box is `[0, 1]^m`."""
         return (x - self.lower) / (self.upper - self.lower)
 
-    def shaped(self, y: Any) -> Any:
-        """Values of shape `(n, k)` in the shape in which `y` came."""
+    def evaluate(self, function: Any, x: Any) -> Float[np.ndarray, "..."]:
+        """A function on the unit box at points of this problem, in the shape in which `y` came."""
+        x = np.asarray(check_array("x", x), np.float64)
+        if x.ndim == 1 and self.x.shape[1] == 1:
+            x = x[:, None]
+        x = check_array("x", x, shape=(None, self.x.shape[1]))
+        y = function(self.unit(x))
         return y[:, 0] if self.single else y
 
 

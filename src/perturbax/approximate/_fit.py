@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from ..core import Method, Result, check_array, check_instance, check_key, raise_if_failed
+from ..core import Method, Result, check_instance, check_key, raise_if_failed
 from ._data import ScatteredData
 
 
@@ -36,31 +36,29 @@ class Candidates(eqx.Module):
 class Approximation(eqx.Module):
     """What `fit` returns; call it as the function that was approximated.
 
-    - `function`: on the unit box, from `(n, m)` to `(n, k)`, a module that `jit`, `vmap` and `grad` may go through.
+    - `function`: a module that transformations of JAX may go through. For `ScatteredData` it is defined on the unit
+      box, from `(n, m)` to `(n, k)`; for a `Target` it is a `Program`.
     - `problem`: what was approximated.
-    - `error`: root mean square of the residual at the data over that of the data.
+    - `error`: for `ScatteredData` the root mean square of the residual over that of the data; for a `Target` the
+      largest error on a fine grid, in its unit and precision.
     - `candidates`: what was chosen from, or `None`.
     - `result`: how it went; `stats`: what it took.
     """
 
     function: Any
-    problem: ScatteredData
+    problem: Any
     error: float
     candidates: Candidates | None = None
     result: Any = eqx.field(default_factory=lambda: Result.successful)
     stats: dict[str, Any] = eqx.field(default_factory=dict)
 
     def __call__(self, x: Any) -> Float[np.ndarray, "..."]:
-        """Values at points of shape `(n, m)`, or `(n,)` for one column, in float64 and in the shape in which `y` came.
+        """Values at points. For `ScatteredData` these have shape `(n, m)`, or `(n,)` for one column, and the values the
+        shape in which `y` came.
 
         **Raises:** `TypeError`, `ValueError` for another shape or values that are not finite.
         """
-        m = self.problem.x.shape[1]
-        x = np.asarray(check_array("x", x), np.float64)
-        if x.ndim == 1 and m == 1:
-            x = x[:, None]
-        x = check_array("x", x, shape=(None, m))
-        return self.problem.shaped(self.function(self.problem.unit(x)))
+        return self.problem.evaluate(self.function, x)
 
 
 class AbstractFitMethod(Method):
@@ -79,8 +77,8 @@ def fit(problem: Any, method: AbstractFitMethod, *, key: Any = None, throw: bool
 
     **Arguments:**
 
-    - `problem`: a `ScatteredData`.
-    - `method`: such as `BandlimitedRandomNet()` or `Chebyshev(20)`.
+    - `problem`: a `ScatteredData`, or a `Target`.
+    - `method`: such as `BandlimitedRandomNet()` for the first, `Remez(3)` for the second.
     - `key`: JAX PRNG key, for methods that draw.
     - `throw`: raise when the fit is not successful; else look at `result`.
 

@@ -44,3 +44,40 @@ APPROXIMATION_THEORY = Paper(
     authors=("Lloyd N. Trefethen",),
     year=2013,
 )
+
+AUTONUMERICS = Paper(
+    title="AutoNumerics-Zero: Automated Discovery of State-of-the-Art Mathematical Functions",
+    authors=(
+        "Esteban Real",
+        "Yao Chen",
+        "Mirko Rossini",
+        "Connal de Souza",
+        "Manav Garg",
+        "Akhil Verghese",
+        "Moritz Firsching",
+        "Quoc V. Le",
+        "Ekin Dogus Cubuk",
+        "David H. Park",
+    ),
+    year=2023,
+    arxiv="2312.08472",
+)
+
+NSGA_II = Paper(
+    title="A Fast and Elitist Multiobjective Genetic Algorithm: NSGA-II",
+    authors=("Kalyanmoy Deb", "Amrit Pratap", "Sameer Agarwal", "T. Meyarivan"),
+    year=2002,
+    doi="10.1109/4235.996017",
+)
+
+PADE = Paper(
+    title="Padé Approximants",
+    authors=("George A. Baker", "Peter Graves-Morris"),
+    year=1996,
+)
+
+LAWSON = Paper(
+    title="Contributions to the Theory of Linear Least Maximum Approximation",
+    authors=("Charles L. Lawson",),
+    year=1961,
+)

@@ -4,8 +4,8 @@ With `H = U diag(s) V'` the coefficients, the effective rank and the score of ge
 
     c = V diag(phi / s) U' y,     rank = sum phi,     N |y - U diag(phi) U' y|^2 / (N - rank)^2
 
-`LeastSquares` keeps what is above a tolerance, `phi = 1(s > rcond s_1)`, and gives the solution of least norm when there
-are more neurons than data; `Ridge` minimises `|H c - y|^2 / N + eta |c|^2`, `phi = s^2 / (s^2 + N eta)`.
+`LeastSquares` keeps what is above a tolerance, `phi = 1(s > rcond s_1)`, and gives the solution of least norm when
+there are more neurons than data; `Ridge` minimises `|H c - y|^2 / N + eta |c|^2`, `phi = s^2 / (s^2 + N eta)`.
 """
 
 import abc

@@ -6,8 +6,8 @@ arXiv 2008.08427. The net
     f_n(x) = n^(-1/2) sum_{i=1}^n c_i s(a_i.x - b_i),     (a_i, b_i) drawn from Q, which depends on the bandwidth lam
 
 has only `c` to fit, by linear least squares. A target whose ridgelet spectrum lies outside of `Q` has a floor that more
-neurons do not lower, as long as the coefficients stay bounded; too large a domain wastes neurons. `error_floor` gives the
-floor. Of several bandwidths the one with the least generalised cross-validation is taken.
+neurons do not lower, as long as the coefficients stay bounded; too large a domain wastes neurons. `error_floor` gives
+the floor. Of several bandwidths the one with the least generalised cross-validation is taken.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """Kernel ridge regression with a Gaussian kernel, the limit of random Fourier features of infinite width.
 
-Saunders, Gammerman & Vovk 1998, *Ridge Regression Learning Algorithm in Dual Variables*. With the kernel of the features
-`cos(a.x - b)`, `a ~ N(0, lam^2 I)`,
+Saunders, Gammerman & Vovk 1998, *Ridge Regression Learning Algorithm in Dual Variables*. With the kernel of the
+features `cos(a.x - b)`, `a ~ N(0, lam^2 I)`,
 
     k(x, x') = exp(-lam^2 |x - x'|^2 / 2) / 2,     f(x) = sum_j alpha_j k(x, x_j),     (K + N eta I) alpha = y
 """

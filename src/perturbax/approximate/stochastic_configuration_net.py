@@ -1,7 +1,7 @@
 """Random nets that grow neuron by neuron, each the best of a pool, with a bandwidth that rises when it has to.
 
-Wang & Li 2017, *Stochastic Configuration Networks: Fundamentals and Algorithms*, arXiv 1702.03180. With the residual `e`
-of the least-squares fit so far, a candidate `h = s(a.x - b)` removes the share
+Wang & Li 2017, *Stochastic Configuration Networks: Fundamentals and Algorithms*, arXiv 1702.03180. With the residual
+`e` of the least-squares fit so far, a candidate `h = s(a.x - b)` removes the share
 
     xi(h) = <e, h>^2 / (|h|^2 |e|^2)
 

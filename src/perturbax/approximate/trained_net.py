@@ -27,8 +27,8 @@ from ._random_features import RandomFeatures, check_features, hidden
 class TrainedNet(AbstractFitMethod):
     """All weights by gradient descent. Not convex: it depends on its start, and costs thousands of passes.
 
-    **Arguments:** `width`: neurons; `bandwidth`: of the first weights, in units of the box; `steps`: of Adam, each on all
-    data; `learning_rate`: at the beginning; `activation`: `s`.
+    **Arguments:** `width`: neurons; `bandwidth`: of the first weights, in units of the box; `steps`: of Adam, each on
+    all data; `learning_rate`: at the beginning; `activation`: `s`.
 
     **Returns:** a frozen method for `approximate.fit`.
 

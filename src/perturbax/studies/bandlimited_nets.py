@@ -1,8 +1,8 @@
 """Random nets in a band (Li et al. 2023, arXiv 2008.08427): a floor that width does not lower, and the best bandwidth.
 
-Three parts. "nets": a sum of three bumps (that of the paper's family), sines, a bump in two dimensions and a scan line of
-a photograph, each fitted with the ladder of bandwidths on the same uniform numbers; all errors are on points that were
-not fitted. "floor": ridge regression with 3200 neurons against the floor of infinitely many. "baselines": other
+Three parts. "nets": a sum of three bumps (that of the paper's family), sines, a bump in two dimensions and a scan line
+of a photograph, each fitted with the ladder of bandwidths on the same uniform numbers; all errors are on points that
+were not fitted. "floor": ridge regression with 3200 neurons against the floor of infinitely many. "baselines": other
 approximations of the bumps. Solving differential equations with such nets is not part of this study.
 """
 
@@ -40,7 +40,8 @@ def trials(preset: Mapping[str, Any]) -> list[Trial]:
         for seed in range(preset["few_seeds"])
     ]
     made += [
-        Trial({"part": "baselines", "steps": preset["steps"], **points}, seed) for seed in range(preset["few_seeds"])
+        Trial({"part": "baselines", "steps": preset["steps"], "grown": preset["grown"], **points}, seed)
+        for seed in range(preset["few_seeds"])
     ]
     return made
 
@@ -147,7 +148,7 @@ def _baselines(cell: Mapping[str, Any], seed: int, key: Any) -> dict[str, Any]:
     methods = {
         "Fourier features": approximate.RandomFourierFeatures(800, 100.0),
         "kernel ridge": approximate.KernelRidge(100.0),
-        "grown net": approximate.StochasticConfigurationNet(100),
+        "grown net": approximate.StochasticConfigurationNet(cell["grown"]),
         "trained net": approximate.TrainedNet(100, 100.0, steps=cell["steps"]),
         "polynomial": approximate.ChebyshevLeastSquares(60),
     }
@@ -255,6 +256,7 @@ _SMALL = {
     "wide": 3200,
     "neurons": 2**14,
     "steps": 3000,
+    "grown": 100,
     "seeds": 10,
     "few_seeds": 3,
 }
@@ -285,6 +287,7 @@ STUDY = Study(
             "wide": 40,
             "neurons": 512,
             "steps": 5,
+            "grown": 5,
             "seeds": 1,
             "few_seeds": 1,
         },
