@@ -58,7 +58,7 @@ class Program(eqx.Module):
         kind = "float" if single else "double"
 
         def written(value: float) -> str:
-            return f"{float(np.float32(value))!r}f" if single else repr(value)
+            return f"{np.float32(value)!s}f" if single else repr(value)
 
         lines = [f"    const {kind} v{i} = {a} {sign} {b};" for i, sign, a, b in self._lines(written)]
         body = "\n".join([*lines, f"    return {self._name(self.output, written)};"])

@@ -58,9 +58,9 @@ class Evolution(AbstractDiscovery):
 
     operations: tuple[str, ...] = OPERATIONS
     max_operations: int = 6
-    generations: int = 160
+    generations: int = 400
     children: int = 128
-    population: int = 100
+    population: int = 32
     tuner: Lawson = Lawson()
     weights: tuple[float | int, ...] = (3.0, 2.0, 3.0, 3.0)
     exponents: tuple[float | int, float | int] = (-2.0, 1.0)

@@ -26,8 +26,8 @@ class Pade(AbstractFitMethod):
 
     **Returns:** a frozen method for `approximate.fit` on a `Target`.
 
-    **Raises:** `ValueError` for degrees out of range; `TypeError` for functions that JAX cannot differentiate;
-    `SolverError` for a pole in the interval.
+    **Raises:** `ValueError` for degrees out of range; `TypeError` for functions that JAX cannot differentiate. A pole
+    in the interval shows in a huge error, and in a certificate that proves nothing.
 
     Source: Baker & Graves-Morris 1996.
 

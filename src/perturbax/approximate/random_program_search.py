@@ -1,9 +1,10 @@
 """Random search for programs, at the cost of an evolution: what selection is worth.
 
-Each program is a chain of mutations from empty code, whose length is drawn, and its constants are tuned in the same
-way. The baseline of Real et al. 2023, arXiv 2312.08472.
+Programs are the steps of random walks by mutations from empty code, and their constants are tuned in the same way. The
+baseline of Real et al. 2023, arXiv 2312.08472.
 """
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,7 +20,7 @@ from ._moves import Genome, empty, mutate, structure
 from ._search_parts import acceptable, best_errors, check_moves, check_operations, counts, generator, indices
 from ._target import Target
 
-_CHAIN = 4  # mutations for each operation, at most
+_WALK = 4  # mutations for each operation, until the walk starts anew
 
 
 class RandomProgramSearch(AbstractDiscovery):
@@ -40,7 +41,7 @@ class RandomProgramSearch(AbstractDiscovery):
 
     operations: tuple[str, ...] = OPERATIONS
     max_operations: int = 6
-    generations: int = 160
+    generations: int = 400
     children: int = 128
     tuner: Lawson = Lawson()
     weights: tuple[float | int, ...] = (3.0, 2.0, 3.0, 3.0)
@@ -60,20 +61,21 @@ class RandomProgramSearch(AbstractDiscovery):
         random = generator(key)
         evaluate, archive = Evaluation(target, self.tuner, self.max_operations), Archive()
         tuned: dict[Any, int] = {}
+        walk = self._walk(tuned, random)
         history = []
         for _ in show_progress(range(self.generations), "batches", show=progress):
-            archive.add(*evaluate([self._draw(tuned, random) for _ in range(self.children)]))
+            archive.add(*evaluate([next(walk) for _ in range(self.children)]))
             history.append(best_errors(archive, self.max_operations))
         return archive, np.array(history), counts(evaluate, 0, structures=len(tuned))
 
-    def _draw(self, tuned: dict[Any, int], random: np.random.Generator) -> Genome:
+    def _walk(self, tuned: dict[Any, int], random: np.random.Generator) -> Iterator[Genome]:
         operations = indices(self.operations)
         while True:
             genome = empty(1.0 if random.random() < 0.5 else None)
-            for _ in range(int(random.integers(1, _CHAIN * self.max_operations + 1))):
+            for _ in range(_WALK * self.max_operations):
                 longer = mutate(genome, random, operations, self.weights, self.exponents)
                 genome = longer if len(longer.code) <= self.max_operations else genome
-            known = structure(genome)
-            if acceptable(genome, self.max_operations) and tuned.get(known, 0) < self.attempts:
-                tuned[known] = tuned.get(known, 0) + 1
-                return genome
+                known = structure(genome)
+                if acceptable(genome, self.max_operations) and tuned.get(known, 0) < self.attempts:
+                    tuned[known] = tuned.get(known, 0) + 1
+                    yield genome

@@ -26,7 +26,8 @@ class RationalMinimax(AbstractFitMethod):
 
     **Returns:** a frozen method for `approximate.fit` on a `Target`.
 
-    **Raises:** `TypeError`, `ValueError` for hyper-parameters out of range; `SolverError` for a pole in the interval.
+    **Raises:** `TypeError`, `ValueError` for hyper-parameters out of range; `SolverError` when a value is not
+    finite.
 
     Source: Lawson 1961; the exponent of the weights is that of `Lawson`.
 

@@ -66,12 +66,14 @@ class Remez(AbstractFitMethod):
         basis = chebyshev.chebvander(t, self.degree)
         chosen = np.arange(m) * ((len(t) - 1) // (m - 1))
         signs = (-1.0) ** np.arange(m)
+        # Below this the error is that of the arithmetic, and does not alternate.
+        rounding = 100.0 * np.finfo(float).eps * np.abs(f / u).max()
         for steps in range(1, self.max_steps + 1):
             system = np.column_stack([basis[chosen], signs * u[chosen]])
             *c, E = np.linalg.solve(system, f[chosen])
             error = (f - basis @ np.array(c)) / u
             largest = np.abs(error).max()
-            if largest <= abs(E) * (1.0 + self.tolerance) or largest < 16.0 * np.finfo(float).eps:
+            if largest <= max(abs(E) * (1.0 + self.tolerance), rounding):
                 series = Series(c, domain=[problem.lower, problem.upper])
                 program = horner(monomials(series))
                 return approximated(problem, program, len(t), steps=steps, levelled=abs(float(E)))
