@@ -208,6 +208,23 @@ def _rom(folder: Path) -> list[str]:
     return [f"error of unseen pulses in 4 modes: {', '.join(f'{name} {e:.3f}' for name, e in errors.items())}"]
 
 
+def _approximate(folder: Path) -> list[str]:
+    import jax
+    import jax.numpy as jnp
+
+    from perturbax import approximate
+
+    target = approximate.Target(jnp.exp2, 0.0, 1.0)
+    method = approximate.Evolution(max_operations=4, generations=60)
+    front = approximate.discover(target, method, key=jax.random.key(0), progress=False)
+    program, polynomial = front.best(4), approximate.fit(target, approximate.Remez(2))
+    proved = approximate.certify(program, target).bound
+    return [
+        f"2^x in {program.operations} operations: proved error {proved:.1e}, of the best polynomial {polynomial.error:.1e}",
+        program.to_latex(4),
+    ]
+
+
 def _optimize(folder: Path) -> list[str]:
     import jax
     import numpy as np
@@ -315,6 +332,7 @@ STOPS: tuple[Stop, ...] = (
     ("optimize", "the parameter of a solver, learned from its iterations", _optimize),
     ("nn", "how strongly state-space layers answer to waves", _nn),
     ("rom", "one reduced basis, and eight local ones", _rom),
+    ("approximate", "a short program for a function, evolved from nothing", _approximate),
     ("verify", "what a network can answer on a box of inputs, proved", _verify),
     ("interop", "the same sampler on arrays of other libraries", _interop),
     ("studies", "a published claim, in the smallest form of its study", _studies),

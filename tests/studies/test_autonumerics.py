@@ -1,0 +1,76 @@
+"""The study of program discovery: it runs, and its judge can fail at every bar."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from perturbax.studies import run_study
+from perturbax.studies.autonumerics import STUDY
+
+WITHIN = {
+    "Evolution": np.array([0.33, 0.04, 0.03, 9e-4, 2.2e-4, 1e-5, 2e-6]),
+    "RandomProgramSearch": np.array([0.33, 0.04, 0.03, 5e-3, 9e-4, 9e-4, 2e-4]),
+}
+CLASSICAL = {
+    f"{what} {name}": np.array(values)
+    for name in ("Taylor", "Chebyshev", "Remez", "Padé", "minimax quotient")
+    for what, values in (("operations", [2, 4, 6, 8]), ("error", [3e-2, 1.7e-3, 7.5e-5, 2.6e-6]))
+}
+
+
+@pytest.fixture
+def table():
+    rows = []
+    for trial in STUDY.trials(STUDY.presets["small"]):
+        measured = {
+            "search": {"within": WITHIN.get(trial.cell.get("method")), "first_operations": 0, "gap": 1.0},
+            "classical": CLASSICAL,
+            "float32": {"float32_best": 0.9, "time_over_polynomial": 0.9},
+        }[trial.cell["part"]]
+        rows.append({**trial.cell, "seed": trial.seed, **measured})
+    return pd.DataFrame(rows)
+
+
+def failed(table):
+    return {bar.name for bar in STUDY.judge(table) if not bar.met}
+
+
+def test_a_table_as_claimed_meets_every_bar(table):
+    assert failed(table) == set()
+    assert len(STUDY.judge(table)) == 12
+    assert isinstance(STUDY.plot(table), Figure)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "count"),
+    [
+        ("gap", 1.1, 1),
+        ("first_operations", 1, 1),
+        ("float32_best", 1.01, 1),
+        ("time_over_polynomial", np.nan, 1),
+        ("time_over_polynomial", 1.2, 1),
+    ],
+)
+def test_each_bar_can_be_missed(table, column, value, count):
+    table[column] = np.where(table[column].notna(), value, np.nan)
+    assert len(failed(table)) == count
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "count"), [(4, 4e-4, 1), (6, 6e-6, 1), (6, 8e-5, 3), (3, 0.05, 1), (5, 2e-3, 2)]
+)
+def test_errors_that_are_too_large_are_missed(table, place, value, count):
+    changed = WITHIN["Evolution"].copy()
+    changed[place] = value
+    table["within"] = [
+        changed if method == "Evolution" else old for method, old in zip(table["method"], table["within"], strict=True)
+    ]
+    assert len(failed(table)) == count
+
+
+def test_it_runs(tmp_path):
+    run = run_study("autonumerics", "smoke", store=tmp_path / "store.sqlite", progress=False, backend="sequential")
+    assert not run.failures
+    assert set(run.table["part"]) == {"search", "classical", "float32"}
+    assert isinstance(STUDY.plot(run.table), Figure)
