@@ -1,4 +1,4 @@
-"""Worlds to work on: operators of imaging, drifts of populations, heat that spreads, and solids that creep."""
+"""Worlds to work on: operators of imaging, drifts of populations, heat that spreads, and solids that bend or creep."""
 
 from ._constitutive import AbstractLaw as AbstractLaw
 from ._constitutive import Norton as Norton
@@ -8,6 +8,8 @@ from ._drift_fields import EllipticVortex as EllipticVortex
 from ._drift_fields import LambOseen as LambOseen
 from ._drift_fields import LotkaVolterra as LotkaVolterra
 from ._drift_fields import Repressilator as Repressilator
+from ._elastic import Elastic as Elastic
+from ._elastic import plane_stress as plane_stress
 from ._heat import Heat2D as Heat2D
 from ._imaging import AbstractImaging as AbstractImaging
 from ._imaging import Blur as Blur
@@ -19,6 +21,8 @@ from ._mri import MRI as MRI
 from ._mri import coil_maps as coil_maps
 from ._mri import column_mask as column_mask
 from ._mri import point_mask as point_mask
+from ._soft_hole import PlateTraces as PlateTraces
+from ._soft_hole import SoftHolePlate as SoftHolePlate
 from ._solid import Solid as Solid
 from ._solid import box as box
 from ._tomography import ParallelBeamCT as ParallelBeamCT
@@ -30,6 +34,7 @@ __all__ = [
     "AbstractImaging",
     "AbstractLaw",
     "Blur",
+    "Elastic",
     "EllipticVortex",
     "Heat2D",
     "Inpainting",
@@ -38,8 +43,10 @@ __all__ = [
     "Norton",
     "ParallelBeamCT",
     "PlasticState",
+    "PlateTraces",
     "Repressilator",
     "Separable",
+    "SoftHolePlate",
     "Solid",
     "Stack",
     "Subsampling",
@@ -49,5 +56,6 @@ __all__ = [
     "box",
     "coil_maps",
     "column_mask",
+    "plane_stress",
     "point_mask",
 ]
