@@ -129,11 +129,11 @@ def fit_gan(
     batch_size = check_integer("batch_size", batch_size, minimum=1)
     rate = check_number("learning_rate", learning_rate, minimum=0.0, exclusive=True)
     ema = check_number("ema", ema, minimum=0.0, maximum=1.0)
-    round_ = _Round(game, critic_steps, batch_size, min(every, steps))
+    round_ = _Round(game, critic_steps, batch_size, every)
     state, static = _begin(generator, critic)
     data = (jnp.asarray(u), jnp.asarray(p), jnp.float32(rate), jnp.float32(ema), check_key("key", key))
     history: list[dict[str, np.ndarray]] = []
-    scores: list[tuple[float, float]] = []
+    scores: list[list[float]] = []
     best, result, made = (np.inf, generator, 0, False), Result.successful, 0
     with progress_bar(steps, "fit", show=progress) as bar:
         while made < steps and result == Result.successful:
@@ -145,11 +145,13 @@ def fit_gan(
             made += count
             if result == Result.successful:
                 both = [eqx.combine(params, static[0]) for params in (state.generator, state.average)]
-                values = tuple(np.inf if score is None else float(score(each)) for each in both)
-                scores += [] if score is None else [values]
-                i = int(np.argmin(values))
-                if score is None or values[i] < best[0]:
-                    best = (values[i], both[i], made, bool(i))
+                if score is None:
+                    best = (np.inf, both[0], made, False)
+                else:
+                    scores.append([float(score(each)) for each in both])
+                    i = int(np.argmin(scores[-1]))
+                    if scores[-1][i] < best[0]:
+                        best = (scores[-1][i], both[i], made, bool(i))
             bar.advance(count)
     return GANFit(
         generator=best[1],

@@ -40,8 +40,8 @@ class BoundaryGenerator(eqx.Module):
     - `law`: of standardised traces; can be compiled, differentiated and batched.
     - `varying`, `centre`, `scale`, `parameter_centre`, `parameter_scale`: the units, as in `SubmodelProblem`.
     - `parameters`: those of the full solutions, the law of parameters unless told otherwise.
-    - `distance`: a `Distance`, `None` when nothing was set aside; `recall`: the share of traces set aside that lie among
-      generated ones, as near as those are to their third neighbour; NaN when nothing was set aside.
+    - `distance`: a `Distance`, `None` when nothing was set aside; `recall`: the share of traces set aside that lie
+      among generated ones, as near as those are to their third neighbour; NaN when nothing was set aside.
     - `history`: of the training, by name; `result`: how it went; `stats`: `effective_rank` and what the method adds.
     """
 
@@ -167,8 +167,8 @@ def boundary_generator(
 
     **Returns:** a `BoundaryGenerator`.
 
-    **Raises:** `TypeError`, `ValueError` for arguments that do not fit; `SolverError` when the training failed. It warns
-    of few traces for their rank, and of traces set aside that are not among the generated ones.
+    **Raises:** `TypeError`, `ValueError` for arguments that do not fit; `SolverError` when the training failed. It
+    warns of few traces for their rank, and of traces set aside that are not among the generated ones.
 
     >>> from perturbax import rom
     >>> x = np.random.default_rng(0).normal(size=(200, 2))

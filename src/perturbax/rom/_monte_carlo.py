@@ -66,8 +66,8 @@ class MonteCarlo(eqx.Module):
 
 
 class VarianceShares(NamedTuple):
-    """The variance of a quantity, and the share of it that known parameters explain; the rest is uncertainty that is not
-    among them."""
+    """The variance of a quantity, and the share of it that known parameters explain; the rest is uncertainty that is
+    not among them."""
 
     variance: float
     parameters: float

@@ -155,10 +155,9 @@ class LinearSubmodel(eqx.Module):
         return np.linalg.qr(np.stack([motion.ravel()[self.boundary] for motion in motions], 1))[0]
 
     def resultants(self, traces: Any) -> Float[np.ndarray, "n motions"]:
-        """What is missing to the equilibrium of the reactions with the forces: `R'` of both, zero for any trace without
-        forces."""
-        inner = self.rigid_motions().T @ self.held
-        return self.reactions(traces) @ self.rigid_motions() + inner
+        """The reactions along the rigid motions, `R' (S u_b - g)`: zero without forces, else those of the forces with the
+        other sign, for any trace."""
+        return self.reactions(traces) @ self.rigid_motions()
 
     def _solve(self, right: Float[np.ndarray, "d_i m"]) -> Float[np.ndarray, "d_i m"]:
         return right if self.factor is None else self.factor.solve(right)
