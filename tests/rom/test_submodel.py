@@ -64,7 +64,9 @@ def test_resultants_balance_the_forces_whatever_the_trace():
     np.testing.assert_allclose(held.resultants(traces), 0.0, atol=1e-12)
     total = loaded.reactions(traces).reshape(4, -1, 2).sum(1)
     np.testing.assert_allclose(total, np.tile(-force.sum(0), (4, 1)), atol=1e-11)
-    np.testing.assert_allclose(loaded.resultants(traces), np.tile(loaded.resultants(0.0 * traces)[0], (4, 1)), atol=1e-11)
+    np.testing.assert_allclose(
+        loaded.resultants(traces), np.tile(loaded.resultants(0.0 * traces)[0], (4, 1)), atol=1e-11
+    )
 
 
 def test_many_traces_are_solved_in_blocks(submodel, random_traces):

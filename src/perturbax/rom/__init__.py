@@ -49,6 +49,8 @@ from ._reduced import ReducedModel as ReducedModel
 from ._reduced import load_reduced as load_reduced
 from ._rom_net import ROMNet as ROMNet
 from ._rom_net import rom_net as rom_net
+from ._saved_generator import load_boundary_generator as load_boundary_generator
+from ._saved_generator import save_boundary_generator as save_boundary_generator
 from ._simulate import AbstractFullMethod as AbstractFullMethod
 from ._simulate import AbstractReduction as AbstractReduction
 from ._simulate import FullStep as FullStep
@@ -153,6 +155,7 @@ __all__ = [
     "empirical_cubature",
     "gain_interval",
     "k_medoids",
+    "load_boundary_generator",
     "load_reduced",
     "mass_matrix",
     "neighbours_around",
@@ -160,6 +163,7 @@ __all__ = [
     "q_deim",
     "reduce",
     "rom_net",
+    "save_boundary_generator",
     "simulate",
     "variance_shares",
 ]
