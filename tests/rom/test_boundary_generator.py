@@ -11,6 +11,7 @@ from perturbax import nn, rom
 from perturbax.core import SolverError
 from perturbax.rom._adversarial import distance_to_held
 from perturbax.rom._boundary_generator import _draw
+from perturbax.rom._trace_law import FittedLaw, ModalLaw
 
 KEYS = jax.random.split(jax.random.key(0), 4)
 MAP = np.array([[1.0, 0.5, 0.0, -2.0], [0.3, -1.0, 0.0, 0.4]])

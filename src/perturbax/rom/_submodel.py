@@ -155,8 +155,8 @@ class LinearSubmodel(eqx.Module):
         return np.linalg.qr(np.stack([motion.ravel()[self.boundary] for motion in motions], 1))[0]
 
     def resultants(self, traces: Any) -> Float[np.ndarray, "n motions"]:
-        """The reactions along the rigid motions, `R' (S u_b - g)`: zero without forces, else those of the forces with the
-        other sign, for any trace."""
+        """The reactions along the rigid motions, `R' (S u_b - g)`: zero without forces, else those of the forces
+        with the other sign, for any trace."""
         return self.reactions(traces) @ self.rigid_motions()
 
     def _solve(self, right: Float[np.ndarray, "d_i m"]) -> Float[np.ndarray, "d_i m"]:
