@@ -106,6 +106,12 @@ def test_the_lowest_score_is_kept_and_the_average_asked_too():
     )
 
 
+def test_of_equal_scores_the_longest_training_is_kept():
+    scores = iter([5.0, 4.0, 4.6, 4.4, 6.0, 4.6])
+    found = fit(steps=6, score=lambda generator: next(scores), tolerance=0.5)
+    assert (found.best_step, found.averaged) == (4, True)
+
+
 def test_every_length_is_one_program():
     fit()
     before = _advance._cached._cache_size()

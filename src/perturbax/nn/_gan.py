@@ -44,7 +44,7 @@ class AbstractGame(eqx.Module):
 class GANFit(eqx.Module):
     """What `fit_gan` returns.
 
-    - `generator`: of the evaluation with the lowest score; the last one without a score.
+    - `generator`: of the last evaluation whose score is within the tolerance of the lowest; without a score the last.
     - `critic`: the last one.
     - `best_step`, `averaged`: after how many steps it was taken, and whether its parameters are averages.
     - `scores`: of each evaluation, shape `(evaluations, 2)`, of the parameters and of their averages.
@@ -87,6 +87,7 @@ def fit_gan(
     ema: float = 0.999,
     every: int = 250,
     score: Callable[[Any], float] | None = None,
+    tolerance: float = 0.0,
     largest_loss: float = 1e3,
     largest_penalty: float = 10.0,
     grace: int = 200,
@@ -102,7 +103,9 @@ def fit_gan(
     - `steps`: updates of the generator; `critic_steps`: of the critic before each; `batch_size`: rows of each update,
       drawn with replacement; `learning_rate`: of both.
     - `ema`: decay of the averaged generator, smaller in the first steps as in `core.fit`.
-    - `score`: `score(generator)`, asked after each `every` steps of the generator and of its average; the lowest wins.
+    - `score`: `score(generator)`, asked after each `every` steps of the generator and of its average. The lower one of
+      the two is kept when it is below all before or above the lowest by `tolerance` at most: what scores cannot tell
+      apart is decided for the longer training.
     - `largest_loss`, `largest_penalty`: after `grace` steps a critic loss or a penalty beyond them ends the run as
       diverged.
     - `progress`: as `show` of `core.progress`.
@@ -129,12 +132,13 @@ def fit_gan(
     batch_size = check_integer("batch_size", batch_size, minimum=1)
     rate = check_number("learning_rate", learning_rate, minimum=0.0, exclusive=True)
     ema = check_number("ema", ema, minimum=0.0, maximum=1.0)
+    tolerance = check_number("tolerance", tolerance, minimum=0.0)
     round_ = _Round(game, critic_steps, batch_size, every)
     state, static = _begin(generator, critic)
     data = (jnp.asarray(u), jnp.asarray(p), jnp.float32(rate), jnp.float32(ema), check_key("key", key))
     history: list[dict[str, np.ndarray]] = []
     scores: list[list[float]] = []
-    best, result, made = (np.inf, generator, 0, False), Result.successful, 0
+    kept, lowest, result, made = (generator, 0, False), np.inf, Result.successful, 0
     with progress_bar(steps, "fit", show=progress) as bar:
         while made < steps and result == Result.successful:
             count = min(round_.length, steps - made)
@@ -146,18 +150,18 @@ def fit_gan(
             if result == Result.successful:
                 both = [eqx.combine(params, static[0]) for params in (state.generator, state.average)]
                 if score is None:
-                    best = (np.inf, both[0], made, False)
+                    kept = (both[0], made, False)
                 else:
                     scores.append([float(score(each)) for each in both])
                     i = int(np.argmin(scores[-1]))
-                    if scores[-1][i] < best[0]:
-                        best = (scores[-1][i], both[i], made, bool(i))
+                    if scores[-1][i] <= lowest + tolerance:
+                        kept, lowest = (both[i], made, bool(i)), min(lowest, scores[-1][i])
             bar.advance(count)
     return GANFit(
-        generator=best[1],
+        generator=kept[0],
         critic=eqx.combine(state.critic, static[1]),
-        best_step=best[2],
-        averaged=best[3],
+        best_step=kept[1],
+        averaged=kept[2],
         scores=np.array(scores).reshape(-1, 2),
         history={name: np.concatenate([part[name] for part in history]) for name in history[0]},
         steps=made,

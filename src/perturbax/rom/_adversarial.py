@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core import Result
 from ..nn import AbstractGame, ConditionalMLP, GANFit, fit_gan
-from ..stats import sliced_wasserstein_1
+from ..stats import sampling_floor, sliced_wasserstein_1
 from ._boundary_problem import Standardised
 from ._trace_law import FittedLaw, NetworkLaw
 
@@ -49,6 +49,7 @@ def estimate_by_game(
             learning_rate=rate,
             ema=method.ema,
             score=score,
+            tolerance=0.0 if score is None else noise_of_distance(data, score_key),
             progress=progress,
         )
         if found.result == Result.successful or attempt == _RESTARTS:
@@ -78,6 +79,16 @@ def distance_to_held(game: AbstractGame, data: Standardised, key: Any) -> Callab
         return sliced_wasserstein_1(drawn, data.held_u, direction_key, _DIRECTIONS)
 
     return distance
+
+
+def noise_of_distance(data: Standardised, key: Any) -> float:
+    """How much the distance of true traces to as many as are set aside varies: smaller differences mean nothing."""
+    rows, (direction_key, pair_key) = np.concatenate([data.u, data.held_u]), jax.random.split(key)
+
+    def distance(x: Any, y: Any) -> float:
+        return sliced_wasserstein_1(x, y, direction_key, _DIRECTIONS)
+
+    return sampling_floor(distance, rows, min(len(data.held_u), len(rows) // 2), pair_key, repeats=10).std
 
 
 @eqx.filter_jit
