@@ -66,11 +66,13 @@ class ConditionalVAE(AbstractGeneratorMethod):
             ConditionalMLP(self.latent, q, self.hidden, d, key=second),
             jnp.log(jnp.float32(_START_SIGMA)),
         )
-        held = (data.held_u, data.held_p) if len(data.held_u) else None
+        # What `fit` is given must not be empty, parameters may be.
+        parts = slice(2 if q else 1)
+        held = (data.held_u, data.held_p)[parts] if len(data.held_u) else None
         found = fit(
             autoencoder_loss,
             model,
-            (data.u, data.p),
+            (data.u, data.p)[parts],
             steps=self.steps,
             batch_size=min(self.batch, len(data.u)),
             optimizer=adam(self.learning_rate),
@@ -93,9 +95,10 @@ class Autoencoder(eqx.Module):
     log_sigma: Float[Array, ""]
 
 
-def autoencoder_loss(model: Autoencoder, batch: tuple[Any, Any], key: Any) -> Float[Array, ""]:
-    """The negative evidence lower bound of a row, without constants."""
-    u, p = batch
+def autoencoder_loss(model: Autoencoder, batch: tuple[Any, ...], key: Any) -> Float[Array, ""]:
+    """The negative evidence lower bound of a row, without constants, of rows and, when there are any, parameters."""
+    u = batch[0]
+    p = batch[1] if len(batch) > 1 else u[:, :0]
     mean, log_spread = jnp.split(model.encoder(u, p), 2, axis=-1)
     z = mean + jnp.exp(log_spread) * jax.random.normal(key, mean.shape)
     rest = jnp.square(u - model.decoder(z, p)).sum(-1) * jnp.exp(-2.0 * model.log_sigma) / 2.0
