@@ -14,7 +14,7 @@ FIELDS = np.exp(-(((np.linspace(0.0, 1.0, 20) - S[:, None]) / 0.2) ** 2))
 
 def make(cls):
     given = {"clusters": 3, "restarts": 2, "solves": 1, "calibration": rom.MaxRatio()}
-    given |= {"hidden": (8,), "steps": 2, "batch": 8}
+    given |= {"hidden": (8,), "networks": rom.Perceptrons((8,)), "steps": 2, "batch": 8}
     return cls(**{field.name: given[field.name] for field in dataclasses.fields(cls) if field.name in given})
 
 

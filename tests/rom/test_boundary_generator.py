@@ -15,12 +15,12 @@ from perturbax.rom._trace_law import FittedLaw, ModalLaw
 
 KEYS = jax.random.split(jax.random.key(0), 4)
 MAP = np.array([[1.0, 0.5, 0.0, -2.0], [0.3, -1.0, 0.0, 0.4]])
-QUICK = {"hidden": (8,), "steps": 2, "batch": 8}
+QUICK = {"networks": rom.Perceptrons((8,)), "steps": 2, "batch": 8}
 METHODS = (
     rom.PCAGaussian(),
     rom.PCACopula(),
     rom.StoredTraces(),
-    rom.ConditionalVAE(**QUICK),
+    rom.ConditionalVAE(hidden=(8,), steps=2, batch=8),
     rom.WGANGP(**QUICK),
     rom.GAN(**QUICK),
 )
@@ -269,6 +269,9 @@ def test_implausible_energies_and_jumps_are_told():
         (lambda g: g.generate(3), "key"),
         (lambda g: rom.save_boundary_generator("g.npz", 3), "generator must be"),
         (lambda g: rom.WGANGP(steps=0), "steps"),
+        (lambda g: rom.WGANGP(networks=rom.Perceptrons), "networks must be .* did you mean"),
+        (lambda g: rom.Perceptrons((8, 0)), r"hidden\[1\]"),
+        (lambda g: rom.Perceptrons(()), "hidden must name"),
         (lambda g: rom.GAN(ema=2.0), "ema"),
         (lambda g: rom.ConditionalVAE(learning_rate=0.0), "learning_rate"),
     ],

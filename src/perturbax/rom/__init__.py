@@ -39,6 +39,8 @@ from ._monte_carlo import VarianceShares as VarianceShares
 from ._monte_carlo import variance_shares as variance_shares
 from ._plausible import Plausible as Plausible
 from ._plausible import neighbours_around as neighbours_around
+from ._players import AbstractPlayers as AbstractPlayers
+from ._players import Perceptrons as Perceptrons
 from ._pod import POD as POD
 from ._pod import AbstractFactorisation as AbstractFactorisation
 from ._pod import MethodOfSnapshots as MethodOfSnapshots
@@ -96,6 +98,7 @@ __all__ = [
     "AbstractFactorisation",
     "AbstractFullMethod",
     "AbstractGeneratorMethod",
+    "AbstractPlayers",
     "AbstractReduction",
     "AbstractRule",
     "AbstractTraceLaw",
@@ -134,6 +137,7 @@ __all__ = [
     "PODGalerkin",
     "ParameterKMeans",
     "Partition",
+    "Perceptrons",
     "Plausible",
     "ProjectionError",
     "ROMNet",

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from ..core import Result
-from ..nn import AbstractGame, ConditionalMLP, GANFit, fit_gan
+from ..nn import AbstractGame, GANFit, fit_gan
 from ..stats import sampling_floor, sliced_wasserstein_1
 from ._boundary_problem import Standardised
 from ._trace_law import FittedLaw, NetworkLaw
@@ -25,14 +25,14 @@ def estimate_by_game(
 ) -> FittedLaw:
     """Train by a game; after a divergence anew with half of the learning rate, twice at most.
 
-    **Arguments:** `game`; `method`: with `hidden`, `learning_rate`, `steps`, `batch` and `ema`; `critic_steps`: updates
-    of the critic for each of the generator; `data`, `key`, `progress`: as of `AbstractGeneratorMethod.estimate`.
+    **Arguments:** `game`; `method`: with `networks`, `learning_rate`, `steps`, `batch` and `ema`; `critic_steps`:
+    updates of the critic for each of the generator; the others as of `AbstractGeneratorMethod.estimate`.
     """
     network_key, score_key, fit_key = jax.random.split(key, 3)
     generator_key, critic_key = jax.random.split(network_key)
     d, q = data.u.shape[1], data.p.shape[1]
-    generator = ConditionalMLP(game.latent, q, method.hidden, d, key=generator_key)
-    critic = ConditionalMLP(d, q, method.hidden, None, key=critic_key)
+    generator = method.networks.generator(game.latent, q, d, generator_key)
+    critic = method.networks.critic(d, q, critic_key)
     score = distance_to_held(game, data, score_key)
     rate = method.learning_rate
     for attempt in range(_RESTARTS + 1):

@@ -7,11 +7,12 @@ A generator `G(z, p)`, `z ~ N(0, I)`, against a discriminator whose logit is `D(
 
 from typing import Any, ClassVar
 
-from ..core import Paper, check_integer, check_number
+from ..core import Paper, check_instance, check_integer, check_number
 from ..nn import NonSaturating
 from ._adversarial import estimate_by_game
 from ._boundary_problem import Standardised
 from ._papers import GENERATIVE_ADVERSARIAL
+from ._players import AbstractPlayers, Perceptrons
 from ._trace_law import AbstractGeneratorMethod, FittedLaw
 
 
@@ -20,8 +21,8 @@ class GAN(AbstractGeneratorMethod):
 
     For comparison: it drops modes, and how it ends depends on the seed.
 
-    **Arguments:** `latent`: size of the noise; `hidden`: widths of the layers of both networks; `learning_rate` of Adam
-    with `beta = (0, 0.9)`; `steps`: of each network; `batch`: rows of a step; `ema`: decay of the averaged generator.
+    **Arguments:** `latent`: size of the noise; `networks`: the form of both networks; `learning_rate` of Adam with
+    `beta = (0, 0.9)`; `steps`: of each network; `batch`: rows of a step; `ema`: decay of the averaged generator.
 
     **Returns:** a frozen method for `rom.boundary_generator`.
 
@@ -33,13 +34,14 @@ class GAN(AbstractGeneratorMethod):
     >>> import jax, numpy as np
     >>> from perturbax import rom
     >>> problem = rom.SubmodelProblem(np.random.default_rng(0).normal(size=(40, 3)))
-    >>> found = rom.boundary_generator(problem, rom.GAN(hidden=(8,), steps=2), key=jax.random.key(0))
+    >>> method = rom.GAN(networks=rom.Perceptrons((8,)), steps=2)
+    >>> found = rom.boundary_generator(problem, method, key=jax.random.key(0))
     >>> found.generate(jax.random.key(1), n=5).shape
     (5, 3)
     """
 
     latent: int = 16
-    hidden: tuple[int, ...] = (128, 128)
+    networks: AbstractPlayers = Perceptrons()
     learning_rate: float = 2e-4
     steps: int = 3000
     batch: int = 64
@@ -48,6 +50,7 @@ class GAN(AbstractGeneratorMethod):
     papers: ClassVar[tuple[Paper, ...]] = (GENERATIVE_ADVERSARIAL,)
 
     def __check_init__(self):
+        check_instance("networks", self.networks, AbstractPlayers, "such as Perceptrons()")
         for name in ("latent", "steps", "batch"):
             check_integer(name, getattr(self, name), minimum=1)
         check_number("learning_rate", self.learning_rate, minimum=0.0, exclusive=True)

@@ -12,11 +12,12 @@ hundred traces is blind to small roughness, which decides the strain energy and 
 
 from typing import Any, ClassVar
 
-from ..core import Paper, check_integer, check_number
+from ..core import Paper, check_instance, check_integer, check_number
 from ..nn import WassersteinGP
 from ._adversarial import estimate_by_game
 from ._boundary_problem import Standardised
 from ._papers import GRADIENT_PENALTY, WGAN_SUBMODEL
+from ._players import AbstractPlayers, Perceptrons
 from ._trace_law import AbstractGeneratorMethod, FittedLaw
 
 
@@ -28,7 +29,7 @@ class WGANGP(AbstractGeneratorMethod):
 
     **Arguments:**
 
-    - `latent`: size of the noise; `hidden`: widths of the layers of both networks, leaky rectified units between them.
+    - `latent`: size of the noise; `networks`: the form of both networks.
     - `penalty`: `lambda`; `critic_steps`: `k`.
     - `learning_rate` of Adam with `beta = (0, 0.9)`; `steps` of the generator; `batch`: rows of a step.
     - `ema`: decay of the averaged generator.
@@ -43,13 +44,14 @@ class WGANGP(AbstractGeneratorMethod):
     >>> import jax, numpy as np
     >>> from perturbax import rom
     >>> problem = rom.SubmodelProblem(np.random.default_rng(0).normal(size=(40, 3)))
-    >>> found = rom.boundary_generator(problem, rom.WGANGP(hidden=(8,), steps=2), key=jax.random.key(0))
+    >>> method = rom.WGANGP(networks=rom.Perceptrons((8,)), steps=2)
+    >>> found = rom.boundary_generator(problem, method, key=jax.random.key(0))
     >>> found.generate(jax.random.key(1), n=5).shape
     (5, 3)
     """
 
     latent: int = 16
-    hidden: tuple[int, ...] = (128, 128)
+    networks: AbstractPlayers = Perceptrons()
     penalty: float = 10.0
     critic_steps: int = 5
     learning_rate: float = 2e-4
@@ -60,6 +62,7 @@ class WGANGP(AbstractGeneratorMethod):
     papers: ClassVar[tuple[Paper, ...]] = (WGAN_SUBMODEL, GRADIENT_PENALTY)
 
     def __check_init__(self):
+        check_instance("networks", self.networks, AbstractPlayers, "such as Perceptrons()")
         for name in ("latent", "critic_steps", "steps", "batch"):
             check_integer(name, getattr(self, name), minimum=1)
         check_number("penalty", self.penalty, minimum=0.0)

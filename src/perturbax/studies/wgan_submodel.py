@@ -10,6 +10,7 @@ the whole plate. True traces must give the zone its true displacement.
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,7 +64,7 @@ def _solved(cell: Mapping[str, Any], count: int, number: int, load: float | None
         return {"traces": found[:, plate.rim_components], "load": loads, "above": above}
 
     inputs = {"cells": cell["cells"], "zone": plate.zone, "count": count, "number": number, "load": load}
-    return core.cached("soft-hole-plates", {**inputs, "code": inspect.getsource(inspect.getmodule(type(plate)))}, build)
+    return core.cached("soft-hole-plates", {**inputs, "code": Path(inspect.getfile(type(plate))).read_text()}, build)
 
 
 def _generator(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
