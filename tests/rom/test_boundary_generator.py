@@ -4,6 +4,7 @@ import warnings
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -152,9 +153,7 @@ class OneMode(rom.AbstractGeneratorMethod):
     """What a collapsed network does: the same trace, almost, whatever the noise."""
 
     def estimate(self, data, key, progress):
-        return FittedLaw(
-            ModalLaw(np.eye(3, dtype=np.float32), np.zeros((1, 3), np.float32), 1e-3 * np.eye(3, dtype=np.float32))
-        )
+        return FittedLaw(ModalLaw(jnp.eye(3), jnp.zeros((1, 3)), 1e-3 * jnp.eye(3)))
 
 
 def test_few_traces_and_missing_modes_are_warned_of():
@@ -218,7 +217,7 @@ def test_damaged_and_foreign_files_are_refused(fitted, tmp_path):
     path.write_bytes(b"no zip")
     with pytest.raises(ValueError, match=r"g\.npz is damaged"):
         rom.load_boundary_generator(path)
-    broken = eqx.tree_at(lambda g: g.law.network.network.layers[0].weight, fitted["WGANGP"], np.zeros((5, 8)))
+    broken = eqx.tree_at(lambda g: g.law.network.network.layers[0].weight, fitted["WGANGP"], jnp.zeros((5, 8)))
     rom.save_boundary_generator(path, broken)
     with pytest.raises(ValueError, match=r"a layer of shape \(5, 8\)"):
         rom.load_boundary_generator(path)
