@@ -80,8 +80,10 @@ def _generator(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
         {name: x[part] for name, x in solved.items()} for part in (slice(cell["train"]), slice(cell["train"], None))
     )
     problem = rom.SubmodelProblem(seen["traces"], seen["load"], submodel)
-    steps = {"steps": cell["steps"]} if cell["steps"] else {}
-    method = getattr(rom, cell["method"])(**steps)
+    trained = {"WGANGP": rom.WGANGP, "GAN": rom.GAN, "ConditionalVAE": rom.ConditionalVAE}
+    closed = {"PCAGaussian": rom.PCAGaussian, "PCACopula": rom.PCACopula, "StoredTraces": rom.StoredTraces}
+    name = cell["method"]
+    method = trained[name](steps=cell["steps"]) if name in trained else closed[name]()
     fit_key, draw_key, load_key, direction_key = jax.random.split(key, 4)
     start = time.perf_counter()
     with warnings.catch_warnings():
