@@ -219,7 +219,7 @@ def test_damaged_and_foreign_files_are_refused(fitted, tmp_path):
         rom.load_boundary_generator(path)
     broken = eqx.tree_at(lambda g: g.law.network.network.layers[0].weight, fitted["WGANGP"], jnp.zeros((5, 8)))
     rom.save_boundary_generator(path, broken)
-    with pytest.raises(ValueError, match=r"a layer of shape \(5, 8\)"):
+    with pytest.raises(ValueError, match=r"its layers must have shapes"):
         rom.load_boundary_generator(path)
 
 

@@ -2,6 +2,7 @@
 
 from . import ssm as ssm
 from ._conditional import ConditionalMLP as ConditionalMLP
+from ._conditional import leaky_relu as leaky_relu
 from ._edm import EDMPreconditioned as EDMPreconditioned
 from ._edm import edm_loss as edm_loss
 from ._games import NonSaturating as NonSaturating
@@ -31,5 +32,6 @@ __all__ = [
     "WassersteinGP",
     "edm_loss",
     "fit_gan",
+    "leaky_relu",
     "ssm",
 ]

@@ -8,6 +8,7 @@ from ._calibration import AbstractCalibration as AbstractCalibration
 from ._calibration import Calibration as Calibration
 from ._calibration import GaussianProcess as GaussianProcess
 from ._calibration import MaxRatio as MaxRatio
+from ._closed_curve import ClosedCurve as ClosedCurve
 from ._cluster import AbstractClusterMethod as AbstractClusterMethod
 from ._cluster import AbstractRule as AbstractRule
 from ._cluster import ClusterSolution as ClusterSolution
@@ -109,6 +110,7 @@ __all__ = [
     "Budget",
     "Calibration",
     "Chordal",
+    "ClosedCurve",
     "ClusterSolution",
     "ConditionalVAE",
     "Cubature",

@@ -11,6 +11,7 @@ import numpy as np
 from ..core import Result, check_instance, read_tree, write_tree
 from ..nn import ConditionalMLP
 from ._boundary_generator import BoundaryGenerator, Distance
+from ._closed_curve import CurveGenerator
 from ._trace_law import CopulaLaw, ModalLaw, NetworkLaw, StoredLaw
 
 _LABEL = "a boundary generator of perturbax.rom"
@@ -74,9 +75,8 @@ def load_boundary_generator(path: str | os.PathLike[str]) -> BoundaryGenerator:
 
 def _law_tree(law: Any) -> dict[str, Any]:
     if isinstance(law, NetworkLaw):
-        network = check_instance("generator.law.network", law.network, ConditionalMLP, "an nn.ConditionalMLP")
-        layers = [[np.asarray(layer.weight), np.asarray(layer.bias)] for layer in network.network.layers]
-        return {"latent": law.latent, "layers": layers}
+        leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(eqx.filter(law.network, eqx.is_array))]
+        return {"latent": law.latent, "form": _form(law.network), "leaves": leaves}
     names = [name for name in ("modes", "slope", "root", "scores", "parameters", "traces") if hasattr(law, name)]
     tree: dict[str, Any] = {name: np.asarray(getattr(law, name)) for name in names}
     return {**tree, "neighbours": law.neighbours} if isinstance(law, StoredLaw) else tree
@@ -86,13 +86,27 @@ def _law(kind: str, tree: dict[str, Any], q: int) -> Any:
     if kind != "network":
         made = {name: jnp.asarray(value) if isinstance(value, np.ndarray) else value for name, value in tree.items()}
         return _LAWS[kind](**made)
-    layers, latent = tree["layers"], tree["latent"]
-    sizes = [len(bias) for _, bias in layers]
-    like = eqx.filter_eval_shape(ConditionalMLP, latent, q, tuple(sizes[:-1]), sizes[-1], key=jax.random.key(0))
-    for (weight, _), inputs, outputs in zip(layers, [latent + q, *sizes[:-1]], sizes, strict=True):
-        if weight.shape != (inputs, outputs):
-            raise ValueError(f"a layer of shape {weight.shape} does not fit {inputs} inputs and {outputs} outputs")
-    arrays = [jnp.asarray(array) for layer in layers for array in layer]
-    return NetworkLaw(
-        eqx.tree_at(lambda n: [x for y in n.network.layers for x in (y.weight, y.bias)], like, arrays), latent
-    )
+    network = eqx.filter_eval_shape(_blank, tree["latent"], q, tree["form"])
+    wanted = [leaf.shape for leaf in jax.tree.leaves(network)]
+    found = [leaf.shape for leaf in tree["leaves"]]
+    if wanted != found:
+        raise ValueError(f"its layers must have shapes {wanted}, got {found}")
+    leaves = [jnp.asarray(leaf) for leaf in tree["leaves"]]
+    return NetworkLaw(jax.tree.unflatten(jax.tree.structure(network), leaves), tree["latent"])
+
+
+def _form(network: Any) -> dict[str, list[int]]:
+    """What kind of network it is, and the sizes to make one like it."""
+    if isinstance(network, CurveGenerator):
+        nodes, last = network.dense.bias.size // network.channels, network.layers[1]
+        return {"curve": [nodes, last.linear.bias.size, network.channels, last.reach]}
+    check_instance("generator.law.network", network, ConditionalMLP, "a perceptron, or one along a closed curve")
+    return {"perceptron": [layer.bias.size for layer in network.network.layers]}
+
+
+def _blank(latent: int, q: int, form: dict[str, list[int]]) -> Any:
+    key = jax.random.key(0)
+    if "curve" in form:
+        return CurveGenerator(latent + q, *form["curve"], key=key)
+    *hidden, size = form["perceptron"]
+    return ConditionalMLP(latent, q, tuple(hidden), size, key=key)

@@ -116,7 +116,7 @@ def _generator(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
 
 
 def _side(seen: Mapping[str, np.ndarray]) -> Any:
-    """The share of traces with the hole above, by a linear classifier of the direction of the trace at load 1."""
+    """A function that gives the share of traces with the hole above, by a linear classifier."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
