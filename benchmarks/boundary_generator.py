@@ -169,6 +169,8 @@ if __name__ == "__main__":
     warnings.simplefilter("ignore", UserWarning)  # networks that are not trained
     core.enable_compilation_cache()
     torch.manual_seed(0)
+    # Threads of torch wait for each other on matrices this small.
+    torch.set_num_threads(1)
     of_training()
     of_solutions()
     of_draws()
