@@ -205,6 +205,25 @@ def test_a_base_beyond_the_domain_of_a_power_is_refused(exponent):
         )
 
 
+def test_a_choice_by_what_is_not_known_is_undecided():
+    # An infinite exponential times zero is NaN, with which every comparison is false.
+    def overflowing(x):
+        return jnp.stack([jnp.where(test, 1.0, 5.0) for test in tests(jnp.exp(100.0 * x[0]) * x[1])])
+
+    def tests(z):
+        return z > 0.0, z >= 1.0, z < 1.0, z <= 0.0, z == 0.0, z != 0.0
+
+    found = verify.bound(overflowing, verify.Box(np.zeros(2), np.ones(2)), verify.IBP())
+    np.testing.assert_array_equal([found.lower, found.upper], [np.ones(6), np.full(6, 5.0)])
+
+
+def test_a_number_as_a_boolean_is_undecided_where_it_may_be_zero():
+    low, high = np.float32([-1.0, 1.0, -2.0, 0.0, 0.0]), np.float32([1.0, 2.0, -1.0, 1.0, 0.0])
+    found = verify.bound(lambda x: x * 0.0 + jnp.where(x.astype(bool), 1.0, 5.0), verify.Box(low, high), verify.IBP())
+    np.testing.assert_array_equal(found.lower, [1.0, 1.0, 1.0, 1.0, 5.0])
+    np.testing.assert_array_equal(found.upper, [5.0, 1.0, 1.0, 5.0, 5.0])
+
+
 @pytest.mark.slow
 def test_derivatives_of_networks_have_bounds():
     slope = jax.jacfwd(lambda x: jnp.tanh(W @ x))
