@@ -26,7 +26,7 @@ from ._backward import Backward, each_row
 from ._bound import AbstractBoundMethod
 from ._graph import Graph, boxes_of, trace, value_of
 from ._interval import INTERVAL
-from ._query import Margins, unsafety
+from ._query import Margins, deciding, unsafety
 from ._relax import KINKS, kink_of
 from ._sets import Box, Interval
 from ._slope import AdaptiveSlope
@@ -229,7 +229,7 @@ def _bound_one(
         found = linear(phases.intervals(sides, shifts)[0], *parameters)
         bounds = lower(found)
         highest = jnp.where(empty, jnp.inf, jnp.fmax(best, jax.lax.stop_gradient(bounds)))
-        row = _deciding(highest, groups, excluded)
+        row = deciding(highest, groups, excluded)
         return bounds[row], (highest, found[0][0][row])
 
     gradient, (best, slope) = jax.grad(shifted, has_aux=True)(still)
@@ -255,12 +255,6 @@ _OTHER_SIDE, _TIE = 0.1, 1e-12
 
 def _bends(phases: Phases) -> list[tuple[Kink, Array]]:
     return list(zip(phases.kinks, phases.thresholds(), strict=True))
-
-
-def _deciding(lower: Array, groups: Any, excluded: Any) -> Array:
-    """The row that is closest to excluding the open alternative that is farthest from being excluded."""
-    best = jnp.where(groups, jnp.where(jnp.isnan(lower), -jnp.inf, lower), -jnp.inf)
-    return jnp.argmax(best[jnp.argmin(jnp.where(excluded, jnp.inf, best.max(1)))])
 
 
 @eqx.filter_jit

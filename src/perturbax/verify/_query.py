@@ -137,6 +137,12 @@ def unsafety(rows: Float[Array, " rows"], groups: Any) -> Float[Array, ""]:
     return jnp.min(jnp.max(jnp.where(groups, rows, -jnp.inf), axis=1))
 
 
+def deciding(lower: Float[Array, " rows"], groups: Any, excluded: Any) -> Array:
+    """The row that is closest to excluding the open alternative that is farthest from being excluded."""
+    best = jnp.where(groups, jnp.where(jnp.isnan(lower), -jnp.inf, lower), -jnp.inf)
+    return jnp.argmax(best[jnp.argmin(jnp.where(excluded, jnp.inf, best.max(1)))])
+
+
 def attack(query: Query, key: Any, starts: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
     """Points of a region by projected gradient descent on `unsafety`, least first, and their values."""
     check_key("key", key)
