@@ -243,6 +243,7 @@ def _hardness(lower: np.ndarray, excluded: np.ndarray, groups: np.ndarray) -> np
 
 def _signature(problem: Verification, method: Any) -> str:
     try:
-        return digest((problem.f, problem.property, problem.shape, type(method).__name__))
+        # Subdomains that were dropped at a smaller margin are not proved at a larger one.
+        return digest((problem.f, problem.property, problem.shape, type(method).__name__, method.margin))
     except TypeError as error:
         raise TypeError(f"checkpoint needs a function f whose content can be told: {error}") from None

@@ -102,6 +102,8 @@ class Query(eqx.Module):
         m = self.margins
         y = np.abs(np.asarray(_value(m.f, centre.reshape(m.shape)))).ravel()
         parts = np.abs(np.asarray(m.output_weights)) @ y + np.abs(np.asarray(m.offsets))
+        if m.input_weights is not None:
+            parts = parts + np.abs(np.asarray(m.input_weights)) @ np.abs(centre)
         return max(1.0, float(np.max(parts, initial=0.0)))
 
 
