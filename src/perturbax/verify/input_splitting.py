@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..core import Paper, check_instance
+from ..core import Paper
 from ._bound import AbstractBoundMethod, bound
 from ._branch_and_bound import BOUNDS, AbstractBranchAndBound, Domains, Examined
 from ._papers import AUTO_LIRPA, BRANCH_AND_BOUND
@@ -55,9 +55,6 @@ class InputSplitting(AbstractBranchAndBound):
     attack_steps: int = eqx.field(static=True, default=40)
 
     papers: ClassVar[tuple[Paper, ...]] = (BRANCH_AND_BOUND, AUTO_LIRPA)
-
-    def __check_init__(self):
-        check_instance("bounds", self.bounds, AbstractBoundMethod, "a method such as CROWN()")
 
     def prepare(self, query: Query) -> None:
         return None
