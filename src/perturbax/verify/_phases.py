@@ -20,11 +20,11 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-from ..core import step
+from ..core import Constant, step
 from ._affine import is_affine
 from ._backward import Backward, each_row
 from ._bound import AbstractBoundMethod
-from ._graph import Graph, boxes_of, trace, value_of
+from ._graph import Graph, boxes_of, trace
 from ._interval import INTERVAL
 from ._query import Margins, deciding, unsafety
 from ._relax import KINKS, kink_of
@@ -75,8 +75,13 @@ class Phases:
         for equation in self.graph.program.equations:
             if not equation.varying:
                 step(equation, INTERVAL, known)
-        zero = [jnp.zeros(kink.variable.shape, kink.variable.dtype) for kink in self.kinks]
-        return [z if k.other is None else z + value_of(k.other, known) for z, k in zip(zero, self.kinks, strict=True)]
+        found = []
+        for kink in self.kinks:
+            level = jnp.zeros(kink.variable.shape, kink.variable.dtype)
+            if kink.other is not None:
+                level += kink.other.value if isinstance(kink.other, Constant) else known[kink.other]
+            found.append(level)
+        return found
 
     def intervals(self, signs: list[Array], shifts: list[tuple[Array, Array]]) -> tuple[dict[Any, Any], Array]:
         """Intervals of all variables on a subdomain, whose cut ends are moved by `shifts`, and whether one is empty."""
