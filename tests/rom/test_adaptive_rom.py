@@ -196,6 +196,14 @@ def test_a_model_comes_back_from_its_file(adaptive, unseen, tmp_path):
         rom.load_reduced(tmp_path / "bad.npz", adaptive.method, LAW)
 
 
+def test_a_file_is_read_for_a_reduction_and_a_law_only(adaptive, tmp_path, without_type_checks):
+    adaptive.save(tmp_path / "model.npz")
+    with pytest.raises(TypeError, match="method must be a method such as"):
+        rom.load_reduced(tmp_path / "model.npz", rom.FullOrder(), LAW)
+    with pytest.raises(TypeError, match="law must be a law such as"):
+        rom.load_reduced(tmp_path / "model.npz", adaptive.method, None)
+
+
 def test_fields_of_a_step_lie_on_the_mesh(adaptive, training):
     found = rom.simulate(training.problems[0], adaptive, key=KEY).mesh()
     assert found.point_fields["displacement"].shape == (36, 3)
