@@ -33,7 +33,7 @@ from ._pod import POD as POD
 from ._pod import AbstractFactorisation as AbstractFactorisation
 from ._pod import MethodOfSnapshots as MethodOfSnapshots
 from ._pod import OrthogonalSVD as OrthogonalSVD
-from ._pod import RandomisedSVD as RandomisedSVD
+from ._pod import RandomizedSVD as RandomizedSVD
 from ._pod import pod as pod
 from ._reduced import ReducedModel as ReducedModel
 from ._rom_net import ROMNet as ROMNet
@@ -104,7 +104,7 @@ __all__ = [
     "ProjectionError",
     "ROMNet",
     "RandomClusters",
-    "RandomisedSVD",
+    "RandomizedSVD",
     "ReducedModel",
     "RomSolution",
     "Segment",
