@@ -57,7 +57,7 @@ def of_snapshots(values: int) -> None:
     took = medians(
         {
             "ours": lambda: rom.pod(x, rank=RANK, factorisation=gram),
-            "randomised": lambda: rom.pod(x, rank=RANK, factorisation=rom.RandomisedSVD(), key=key),
+            "randomised": lambda: rom.pod(x, rank=RANK, factorisation=rom.RandomizedSVD(), key=key),
             "numpy": lambda: by_numpy(x),
             "pymor": lambda: pymor_pod(theirs, modes=RANK, method="method_of_snapshots"),
         },

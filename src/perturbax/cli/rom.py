@@ -54,7 +54,7 @@ def pod(
     from ._console import note, print_json
     from ._solutions import check_vtu, load_solutions, load_weight, write_modes
 
-    kinds = {"svd": rom.OrthogonalSVD(), "snapshots": rom.MethodOfSnapshots(), "randomised": rom.RandomisedSVD()}
+    kinds = {"svd": rom.OrthogonalSVD(), "snapshots": rom.MethodOfSnapshots(), "randomised": rom.RandomizedSVD()}
     kind = kinds[choose("--factorisation", factorisation, kinds)]
     check_writable("--out", out)
     check_vtu("--vtu", vtu, snapshots)
