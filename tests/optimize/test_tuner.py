@@ -88,9 +88,9 @@ def test_files_that_are_no_tuners_are_refused_by_name(tmp_path):
 
     (tmp_path / "text.npz").write_text("text")
     np.savez(tmp_path / "arrays.npz", a=np.ones(2))
-    good = {"method": {"class": "UCB1", "fields": {"grid": list(GRID)}}, "counts": [0, 0, 0], "key": KEY}
+    good = {"method": {"class": "UCB1", "settings": {"grid": list(GRID)}}, "counts": [0, 0, 0], "key": KEY}
     write_tree(tmp_path / "state.npz", {**good, "state": [np.ones(3)]}, _LABEL)
-    write_tree(tmp_path / "class.npz", {**good, "method": {"class": "Popen", "fields": {}}, "state": []}, _LABEL)
+    write_tree(tmp_path / "class.npz", {**good, "method": {"class": "Popen", "settings": {}}, "state": []}, _LABEL)
     write_tree(tmp_path / "empty.npz", {}, _LABEL)
     for name in ("text", "arrays", "state", "class", "empty"):
         with pytest.raises(ValueError, match=rf"{name}\.npz"):
