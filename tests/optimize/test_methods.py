@@ -212,7 +212,7 @@ def test_contextual_methods_learn_the_best_value_of_each_context(table, tunings)
     late = slice(150, None)
     best = np.asarray(table.costs)[late].min(1).mean()
     fixed = np.asarray(table.costs)[late].mean(0).min()
-    assert best < tunings["ChebCB"].costs[late].mean() < fixed < tunings["UCB1"].costs[late].mean() + 5.0
+    assert best < tunings["ChebCB"].costs[late].mean() < fixed < tunings["UCB1"].costs[late].mean()
     chosen = tunings["ChebCB"].values[late]
     assert np.corrcoef(chosen, np.asarray(table.contexts)[late])[0, 1] > 0.5
 

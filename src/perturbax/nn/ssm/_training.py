@@ -1,5 +1,6 @@
 """Which parameters of a model with state-space layers are trained, and how fast."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -29,10 +30,13 @@ def frozen_spectrum(model: Any) -> Any:
     return _marked(model, True, False, lambda layer: (layer.spectrum, layer.log_dt))
 
 
+@functools.lru_cache(maxsize=32)
 def optimizer(
     rate: Any, *, spectrum_rate: Any = 1e-3, weight_decay: float | int = 0.01
 ) -> optax.GradientTransformation:
     """AdamW, with a slower Adam without decay for the eigenvalues, `B` and steps of state-space layers, as is usual.
+
+    One object for each setting, as `core.adam`: with another one, though of equal numbers, `core.fit` compiles again.
 
     **Arguments:** `rate`, `spectrum_rate`: learning rates or schedules; `weight_decay`: of the rest.
 
