@@ -292,7 +292,7 @@ STUDY = Study(
     claim=(
         "What the modes of training cannot represent of the plasticity at a few points tells the error of a reduced "
         "model, and a few steps of the full model where it is large make the model right at temperatures that it has "
-        "not seen, where as many steps at equal distances are worse over all times."
+        "not seen, where as many steps at equal distances are worse."
     ),
     verb="rom.reduce",
     methods=("AdaptivePODECM", "BlindPODECM", "PODECM", "PODGalerkin", "FullOrder"),
