@@ -29,6 +29,7 @@ from ._gappy import q_deim as q_deim
 from ._k_medoids import Medoids as Medoids
 from ._k_medoids import k_medoids as k_medoids
 from ._mass import mass_matrix as mass_matrix
+from ._out_of_balance import residual_norm as residual_norm
 from ._pod import POD as POD
 from ._pod import AbstractFactorisation as AbstractFactorisation
 from ._pod import MethodOfSnapshots as MethodOfSnapshots
@@ -122,6 +123,7 @@ __all__ = [
     "pod",
     "q_deim",
     "reduce",
+    "residual_norm",
     "rom_net",
     "simulate",
 ]
