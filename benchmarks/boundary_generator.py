@@ -6,8 +6,6 @@ draw rows and noise anew for each update.
 """
 
 import importlib.metadata
-import statistics
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,24 +13,12 @@ import jax
 import numpy as np
 import skfem
 import torch
+from _timing import medians
 from skfem.helpers import ddot, sym_grad, trace
 
 from perturbax import core, nn, rom, systems
 
 LATENT, WIDTH, SIZE, BATCH, CRITIC_STEPS, PENALTY = 16, 128, 48, 64, 5, 10.0
-
-
-def medians(calls: dict[str, Callable[[], Any]], repeats: int = 5) -> dict[str, float]:
-    """Seconds of each call, taken in turn, after one that compiles."""
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
-    for call in calls.values():
-        call()
-    for _ in range(repeats):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            call()
-            seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in seconds.items()}
 
 
 class TorchGAN:

@@ -38,6 +38,7 @@ from ._monte_carlo import Estimate as Estimate
 from ._monte_carlo import MonteCarlo as MonteCarlo
 from ._monte_carlo import VarianceShares as VarianceShares
 from ._monte_carlo import variance_shares as variance_shares
+from ._out_of_balance import residual_norm as residual_norm
 from ._plausible import Plausible as Plausible
 from ._plausible import neighbours_around as neighbours_around
 from ._players import AbstractPlayers as AbstractPlayers
@@ -46,12 +47,12 @@ from ._pod import POD as POD
 from ._pod import AbstractFactorisation as AbstractFactorisation
 from ._pod import MethodOfSnapshots as MethodOfSnapshots
 from ._pod import OrthogonalSVD as OrthogonalSVD
-from ._pod import RandomisedSVD as RandomisedSVD
+from ._pod import RandomizedSVD as RandomizedSVD
 from ._pod import pod as pod
 from ._reduced import ReducedModel as ReducedModel
-from ._reduced import load_reduced as load_reduced
 from ._rom_net import ROMNet as ROMNet
 from ._rom_net import rom_net as rom_net
+from ._saved import load_reduced as load_reduced
 from ._saved_generator import load_boundary_generator as load_boundary_generator
 from ._saved_generator import save_boundary_generator as save_boundary_generator
 from ._simulate import AbstractFullMethod as AbstractFullMethod
@@ -144,7 +145,7 @@ __all__ = [
     "ProjectionError",
     "ROMNet",
     "RandomClusters",
-    "RandomisedSVD",
+    "RandomizedSVD",
     "ReducedModel",
     "RomSolution",
     "Segment",
@@ -168,6 +169,7 @@ __all__ = [
     "pod",
     "q_deim",
     "reduce",
+    "residual_norm",
     "rom_net",
     "save_boundary_generator",
     "simulate",

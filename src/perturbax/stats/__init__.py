@@ -26,6 +26,7 @@ from ._excursions import StationaryGaussian as StationaryGaussian
 from ._excursions import excursions as excursions
 from ._expression import parse_query as parse_query
 from ._fit_distribution import AbstractDistributionMethod as AbstractDistributionMethod
+from ._fit_distribution import AbstractGeneratedLaw as AbstractGeneratedLaw
 from ._fit_distribution import AbstractLaw as AbstractLaw
 from ._fit_distribution import Candidates as Candidates
 from ._fit_distribution import FittedDistribution as FittedDistribution
@@ -121,6 +122,7 @@ __all__ = [
     "AbstractAnalyst",
     "AbstractDistributionMethod",
     "AbstractExcursionMethod",
+    "AbstractGeneratedLaw",
     "AbstractInstanceNoise",
     "AbstractLatent",
     "AbstractLatentLikelihood",
