@@ -7,15 +7,14 @@ draw rows and noise anew for each update.
 
 import importlib.metadata
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import numpy as np
 import skfem
 import torch
-from _timing import medians
 from skfem.helpers import ddot, sym_grad, trace
 
+from _timing import medians
 from perturbax import core, nn, rom, systems
 
 LATENT, WIDTH, SIZE, BATCH, CRITIC_STEPS, PENALTY = 16, 128, 48, 64, 5, 10.0

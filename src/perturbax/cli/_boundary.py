@@ -111,16 +111,16 @@ def boundary_sample(
 
     options.check_writable("--out", out)
     check_points_file("--out", out, 1)
+    asked = None if p is None else options.parse_numbers("--p", p)
     submodel = _submodel(stiffness, boundary)
     if threshold is not None and submodel is None:
         raise ValueError("--threshold needs --stiffness and --boundary")
-    if not generator.is_file():
-        raise ValueError(f"GENERATOR: there is no file {generator}")
+    options.check_file("GENERATOR", generator)
     found = rom.load_boundary_generator(generator)
     if submodel is not None and submodel.size != found.varying.size:
         raise ValueError(f"--boundary must hold {found.varying.size} numbers, as traces have, got {submodel.size}")
     enable_compilation_cache()
-    drawn = found.generate(jax.random.key(seed), _numbers("--p", p), n, extrapolate=extrapolate)
+    drawn = found.generate(jax.random.key(seed), asked, n, extrapolate=extrapolate)
     write_atomic(out, encode_points(out, drawn))
     facts: dict[str, Any] = {"out": str(out), "traces": len(drawn), "components": drawn.shape[1]}
     if submodel is not None:
@@ -155,32 +155,18 @@ def _submodel(stiffness: Path | None, boundary: Path | None) -> "rom.LinearSubmo
     import numpy as np
     import scipy.sparse
 
-    from perturbax import linalg, rom
+    from perturbax import rom
+
+    from ._arrays import load_npy, read_matrix
 
     if (stiffness is None) != (boundary is None):
         raise ValueError("--stiffness and --boundary are needed together")
     if stiffness is None or boundary is None:
         return None
-    for option, path in (("--stiffness", stiffness), ("--boundary", boundary)):
-        if not path.is_file():
-            raise ValueError(f"{option}: there is no file {path}")
-    try:
-        index = np.load(boundary, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise ValueError(f"--boundary: {boundary} is no readable .npy file ({error})") from None
-    read = linalg.Sparse.read(stiffness)
+    index, read = load_npy("--boundary", boundary, "iu"), read_matrix("--stiffness", stiffness)
     rows, columns, entries = read.rows.listed()
     matrix = scipy.sparse.coo_array((entries, (rows, columns)), shape=2 * (int(np.prod(read.shape)),))
     return rom.LinearSubmodel(matrix, index)
-
-
-def _numbers(option: str, text: str | None) -> list[float] | None:
-    if text is None:
-        return None
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError:
-        raise ValueError(f"{option} must be numbers separated by commas, got {text!r}") from None
 
 
 def _tell(estimates: dict[str, dict[str, float]], level: float) -> None:
