@@ -196,6 +196,7 @@ def test_any_number_of_traces_is_one_of_a_few_programs(gaussian):
     assert _draw._cached._cache_size() == before
 
 
+@pytest.mark.slow
 def test_the_law_can_be_compiled_and_batched(fitted):
     p = np.linspace(-1.0, 1.0, 6, dtype=np.float32).reshape(3, 2, 1)
     for found in fitted.values():

@@ -21,6 +21,7 @@ def test_a_layer_moves_with_the_nodes_and_sees_its_reach_only():
     assert changed.tolist() == [True, True, True, False, False, False, False, True, True]
 
 
+@pytest.mark.slow
 def test_networks_take_any_batch():
     z, p = jax.random.normal(KEYS[0], (3, 5, 2)), jax.random.normal(KEYS[1], (3, 5, 1))
     generator, critic = CURVE.generator(2, 1, 12, KEYS[2]), CURVE.critic(12, 1, KEYS[3])

