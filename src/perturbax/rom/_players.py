@@ -28,6 +28,7 @@ class Perceptrons(AbstractPlayers):
 
     **Raises:** `TypeError`, `ValueError` for a width smaller than 1, or none.
 
+    >>> import jax
     >>> Perceptrons((8,)).critic(4, 1, jax.random.key(0)).scalar
     True
     """
