@@ -17,7 +17,7 @@ def test_on_a_line_it_is_the_earth_movers_distance():
 
 def test_a_shift_is_seen_by_its_mean_projection_and_never_more_than_by_the_second_order():
     x = RANDOM.normal(size=(60, 3))
-    shifted = stats.sliced_wasserstein_1(x, x + [2.0, 0.0, 0.0], KEY, 4000)
+    shifted = stats.sliced_wasserstein_1(x, x + np.array([2.0, 0.0, 0.0]), KEY, 4000)
     assert shifted == pytest.approx(1.0, rel=0.03)  # E |a.s| on the sphere of three dimensions is |s| / 2
     y = RANDOM.normal(size=(50, 3)) ** 3
     assert stats.sliced_wasserstein_1(x, y, KEY) <= stats.sliced_wasserstein(x, y, KEY)

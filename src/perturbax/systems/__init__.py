@@ -21,6 +21,8 @@ from ._mri import MRI as MRI
 from ._mri import coil_maps as coil_maps
 from ._mri import column_mask as column_mask
 from ._mri import point_mask as point_mask
+from ._newmark import consistent_mass as consistent_mass
+from ._newmark import newmark as newmark
 from ._soft_hole import PlateTraces as PlateTraces
 from ._soft_hole import SoftHolePlate as SoftHolePlate
 from ._solid import Solid as Solid
@@ -56,6 +58,8 @@ __all__ = [
     "box",
     "coil_maps",
     "column_mask",
+    "consistent_mass",
+    "newmark",
     "plane_stress",
     "point_mask",
 ]
