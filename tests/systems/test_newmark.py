@@ -37,7 +37,7 @@ def waves():
 
 
 def test_a_body_that_is_let_alone_keeps_its_energy(waves):
-    stiffness, mass, force, u = waves
+    stiffness, mass, _, u = waves
     fixed = np.flatnonzero(~u.any(0))
     assert len(fixed) == 14
     # The mean acceleration gives u' - u = h (v + v') / 2, so that velocities follow from displacements.
