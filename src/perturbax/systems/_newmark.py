@@ -86,11 +86,12 @@ def newmark(
     for name, matrix in (("stiffness", stiffness), ("mass", mass), ("damping", viscous)):
         if matrix.shape != (size, size):
             raise ValueError(f"{name} must have shape ({size}, {size}), got {matrix.shape}")
+        if not np.isfinite(matrix.data).all():
+            raise ValueError(f"{name} must be finite")
     force = np.asarray(check_array("force", force, shape=(None, size)), np.float64)
     h = check_number("dt", dt, minimum=0.0, exclusive=True)
-    held = np.asarray(
-        check_array("given", () if given is None else given, ndim=1, kind="any", nonempty=False), np.int64
-    )
+    named = np.zeros(0, np.int64) if given is None else np.asarray(given)
+    held = np.asarray(check_array("given", named, ndim=1, kind="integer", nonempty=False))
     if np.unique(held).size < held.size or (held.size and not 0 <= held.min() <= held.max() < size):
         raise ValueError(f"given must hold different numbers in [0, {size - 1}]")
     still = np.zeros((len(force), held.size))
