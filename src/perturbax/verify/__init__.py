@@ -5,6 +5,9 @@ from ._bound import Bounds as Bounds
 from ._bound import LinearBounds as LinearBounds
 from ._bound import bound as bound
 from ._bound import margins as margins
+from ._certify import AbstractSmoothing as AbstractSmoothing
+from ._certify import Certificate as Certificate
+from ._certify import certify as certify
 from ._discrete_sets import L0 as L0
 from ._discrete_sets import Synonyms as Synonyms
 from ._files import read_verification as read_verification
@@ -30,7 +33,9 @@ from ._slope import SameSlope as SameSlope
 from ._verify import AbstractVerifier as AbstractVerifier
 from ._verify import Verdict as Verdict
 from ._verify import verify as verify
+from ._votes import HostClassifier as HostClassifier
 from .activation_splitting import ActivationSplitting as ActivationSplitting
+from .adaptive_smoothing import AdaptiveSmoothing as AdaptiveSmoothing
 from .alpha_crown import AlphaCROWN as AlphaCROWN
 from .crown import CROWN as CROWN
 from .forward_linear import ForwardLinear as ForwardLinear
@@ -39,6 +44,7 @@ from .input_splitting import InputSplitting as InputSplitting
 from .loss_fusion import LossFusion as LossFusion
 from .margin_training import MarginTraining as MarginTraining
 from .plain_crown import PlainCROWN as PlainCROWN
+from .smoothing import Smoothing as Smoothing
 
 __all__ = [
     "CROWN",
@@ -48,16 +54,20 @@ __all__ = [
     "AbstractCertifiedTraining",
     "AbstractInputSet",
     "AbstractSlope",
+    "AbstractSmoothing",
     "AbstractVerifier",
     "ActivationSplitting",
     "AdaptiveSlope",
+    "AdaptiveSmoothing",
     "AlphaCROWN",
     "Ball",
     "Bounds",
     "Box",
+    "Certificate",
     "CertifiedFit",
     "FixedSlope",
     "ForwardLinear",
+    "HostClassifier",
     "InputSplitting",
     "Interval",
     "LinearBounds",
@@ -68,10 +78,12 @@ __all__ = [
     "Ramp",
     "SameSlope",
     "Scalar",
+    "Smoothing",
     "Synonyms",
     "Verdict",
     "Verification",
     "bound",
+    "certify",
     "fit",
     "margins",
     "misclassified",
