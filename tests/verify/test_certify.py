@@ -98,7 +98,7 @@ def test_a_linear_classifier_has_its_distance_to_the_plane():
 @pytest.mark.parametrize(
     "method",
     [
-        verify.Smoothing(1.0, n0=15, n=15, alpha=0.05, batch_size=8192),
+        verify.Smoothing(1.0, n0=18, n=18, alpha=0.05, batch_size=8192),
         verify.AdaptiveSmoothing(1.0, target=0.2, n0=5, n=60, alpha=0.05, first=10, batch_size=8192),
     ],
     ids=lambda method: type(method).__name__,
@@ -115,6 +115,16 @@ def test_radii_are_too_large_as_seldom_as_they_say(method):
         errors.append(np.mean(wrong | (right & (found.radius > distance + 1e-6))))
     assert max(errors) <= 0.05 + 3.0 * np.sqrt(0.05 * 0.95 / images), errors
     assert max(errors) > 0.01
+
+
+@pytest.mark.parametrize("kind", [verify.Smoothing, verify.AdaptiveSmoothing])
+def test_no_draw_is_used_twice(kind):
+    seen = []
+    watching = verify.HostClassifier(lambda x: (seen.append(x), np.asarray(LINEAR(jnp.asarray(x))))[1])
+    wanted = {"target": 0.4} if kind is verify.AdaptiveSmoothing else {}
+    found = verify.certify(watching, POINTS[:2], kind(0.5, n0=30, n=900, alpha=0.01, **wanted), key=KEY)
+    drawn = np.concatenate(seen[1:])
+    assert len(np.unique(drawn, axis=0)) == len(drawn) == 60 + found.draws.sum() > 600
 
 
 def test_adaptive_draws_stop_when_they_are_enough():
@@ -222,11 +232,12 @@ assert jax.device_count() == 4
 x = np.float32([[1.0, 0.5], [-0.2, -0.3], [0.1, 0.0]])
 sizes = []
 def classifier(x):
-    sizes.append(len(x.sharding.device_set) if hasattr(x.sharding, "device_set") else x.sharding)
+    jax.debug.inspect_array_sharding(x, callback=lambda sharding: sizes.append(sharding.shard_shape(x.shape)))
     return x
 method = verify.Smoothing(0.5, n0=20, n=300, alpha=0.01, batch_size=128)
 four = verify.certify(classifier, x, method, key=jax.random.key(0))
 one = verify.certify(classifier, x, method, key=jax.random.key(0), devices=jax.devices()[:1])
+assert sizes == [(32, 2), (128, 2)], sizes
 assert four.stats["devices"] == 4 and one.stats["devices"] == 1
 np.testing.assert_array_equal(four.counts, one.counts)
 try:
