@@ -5,6 +5,7 @@ from ._edm import EDMPreconditioned as EDMPreconditioned
 from ._edm import edm_loss as edm_loss
 from ._layers import Linear as Linear
 from ._mlp import MLP as MLP
+from ._noise_encoder import NoiseEncoder as NoiseEncoder
 from ._residual_mlp import ResidualMLP as ResidualMLP
 from ._residual_unet import ResidualUNet as ResidualUNet
 from ._shallow import DiagonalLinear as DiagonalLinear
@@ -15,6 +16,7 @@ __all__ = [
     "DiagonalLinear",
     "EDMPreconditioned",
     "Linear",
+    "NoiseEncoder",
     "ResidualMLP",
     "ResidualUNet",
     "TwoLayerReLU",

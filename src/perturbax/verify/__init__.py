@@ -15,6 +15,9 @@ from ._fit import AbstractCertifiedTraining as AbstractCertifiedTraining
 from ._fit import CertifiedFit as CertifiedFit
 from ._fit import Ramp as Ramp
 from ._fit import fit as fit
+from ._fit_smoothed import AbstractSmoothedTraining as AbstractSmoothedTraining
+from ._fit_smoothed import SmoothedFit as SmoothedFit
+from ._fit_smoothed import fit_smoothed as fit_smoothed
 from ._property import misclassified as misclassified
 from ._property import unsafe_box as unsafe_box
 from ._query import Verification as Verification
@@ -30,6 +33,8 @@ from ._slope import AbstractSlope as AbstractSlope
 from ._slope import AdaptiveSlope as AdaptiveSlope
 from ._slope import FixedSlope as FixedSlope
 from ._slope import SameSlope as SameSlope
+from ._smoothed import Denoised as Denoised
+from ._smoothed import NoiseClassifier as NoiseClassifier
 from ._verify import AbstractVerifier as AbstractVerifier
 from ._verify import Verdict as Verdict
 from ._verify import verify as verify
@@ -37,23 +42,30 @@ from ._votes import HostClassifier as HostClassifier
 from .activation_splitting import ActivationSplitting as ActivationSplitting
 from .adaptive_smoothing import AdaptiveSmoothing as AdaptiveSmoothing
 from .alpha_crown import AlphaCROWN as AlphaCROWN
+from .consistency_regularization import ConsistencyRegularization as ConsistencyRegularization
 from .crown import CROWN as CROWN
+from .denoised_smoothing import DenoisedSmoothing as DenoisedSmoothing
 from .forward_linear import ForwardLinear as ForwardLinear
+from .gaussian_augmentation import GaussianAugmentation as GaussianAugmentation
 from .ibp import IBP as IBP
 from .input_splitting import InputSplitting as InputSplitting
 from .loss_fusion import LossFusion as LossFusion
 from .margin_training import MarginTraining as MarginTraining
 from .plain_crown import PlainCROWN as PlainCROWN
+from .rrcm import RRCM as RRCM
+from .smooth_adv import SmoothAdv as SmoothAdv
 from .smoothing import Smoothing as Smoothing
 
 __all__ = [
     "CROWN",
     "IBP",
     "L0",
+    "RRCM",
     "AbstractBoundMethod",
     "AbstractCertifiedTraining",
     "AbstractInputSet",
     "AbstractSlope",
+    "AbstractSmoothedTraining",
     "AbstractSmoothing",
     "AbstractVerifier",
     "ActivationSplitting",
@@ -65,19 +77,26 @@ __all__ = [
     "Box",
     "Certificate",
     "CertifiedFit",
+    "ConsistencyRegularization",
+    "Denoised",
+    "DenoisedSmoothing",
     "FixedSlope",
     "ForwardLinear",
+    "GaussianAugmentation",
     "HostClassifier",
     "InputSplitting",
     "Interval",
     "LinearBounds",
     "LossFusion",
     "MarginTraining",
+    "NoiseClassifier",
     "PlainCROWN",
     "Planes",
     "Ramp",
     "SameSlope",
     "Scalar",
+    "SmoothAdv",
+    "SmoothedFit",
     "Smoothing",
     "Synonyms",
     "Verdict",
@@ -85,6 +104,7 @@ __all__ = [
     "bound",
     "certify",
     "fit",
+    "fit_smoothed",
     "margins",
     "misclassified",
     "read_verification",
