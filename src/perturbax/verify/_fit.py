@@ -133,7 +133,7 @@ def fit(
     """
     check_instance("method", method, AbstractCertifiedTraining, "a method such as LossFusion()")
     radius = check_number("radius", radius, minimum=0.0)
-    x, labels = settle_labelled(data)
+    x, labels = settle_labelled("data", data)
     ramp = Ramp() if ramp is None else check_instance("ramp", ramp, Ramp, "a verify.Ramp")
     check_integer("steps", steps, minimum=ramp.levels)
     low, high = (check_number("domain", end, finite=False) for end in domain)

@@ -73,6 +73,7 @@ def fit_smoothed(
     optimizer: Any,
     key: Any,
     ema: float | None = None,
+    validation: Any = None,
     checkpoint: Any = None,
     progress: bool | None = None,
 ) -> SmoothedFit:
@@ -85,6 +86,7 @@ def fit_smoothed(
     - `data`: images of shape `(n, ...)` and labels, integers of shape `(n,)`; the images alone for methods without
       labels (`RRCM`, `DenoisedSmoothing`).
     - `method`: such as `ConsistencyRegularization(sigma)`, with the `sigma` that is certified with.
+    - `validation`: more of what `data` is; the network with the least loss on it, looked at every 100 steps, is kept.
     - `steps`, `batch_size`, `optimizer`, `key`, `ema`, `checkpoint`, `progress`: as for `core.fit`.
 
     **Returns:** a `SmoothedFit`.
@@ -105,10 +107,9 @@ def fit_smoothed(
     started = time.perf_counter()
     check_instance("method", method, AbstractSmoothedTraining, "a method such as GaussianAugmentation(sigma=0.5)")
     steps = check_integer("steps", steps, minimum=1)
-    if method.labelled:
-        data = settle_labelled(data)
-    else:
-        data = (jnp.asarray(np.asarray(check_array("data", data), np.float32)),)
+    data = _settle_data("data", data, method.labelled)
+    if validation is not None:
+        validation = _settle_data("validation", validation, method.labelled)
     batch_size = check_integer("batch_size", batch_size, minimum=1, maximum=len(data[0]))
     model = method.begin(network, data[0], steps, batch_size, check_key("key", key))
     reasons: list[str] = []
@@ -127,6 +128,7 @@ def fit_smoothed(
         optimizer=method.optimizer(optimizer),
         key=key,
         ema=ema,
+        validation=validation,
         loss_has_aux=True,
         filter_spec=method.trained(model),
         checkpoint=checkpoint,
@@ -138,6 +140,12 @@ def fit_smoothed(
     stats = {"evaluations": steps, "seconds": time.perf_counter() - started, **method.facts(np.asarray(data[0]))}
     trained = done.model if done.ema_model is None else done.ema_model
     return SmoothedFit(method.finish(trained), done.losses, done.aux, stats)
+
+
+def _settle_data(name: str, data: Any, labelled: bool) -> tuple[Array, ...]:
+    if labelled:
+        return settle_labelled(name, data)
+    return (jnp.asarray(np.asarray(check_array(name, data), np.float32)),)
 
 
 class _Objective(eqx.Module):

@@ -44,11 +44,11 @@ class AdaptiveSmoothing(AbstractSmoothing):
     Source: the smoothing is that of Cohen, Rosenfeld & Kolter 2019, arXiv 1902.02918; confidence sequences for it are
     due to Voracek 2024, arXiv 2406.17830, and betting to Waudby-Smith & Ramdas 2024, arXiv 2010.09686.
 
-    >>> import jax, jax.numpy as jnp
+    >>> import jax, jax.numpy as jnp, numpy as np
     >>> from perturbax import verify
     >>> def classifier(x):
     ...     return jnp.stack([-x[:, 0], x[:, 0]], axis=1)
-    >>> method = AdaptiveSmoothing(0.5, target=0.25)
+    >>> method = verify.AdaptiveSmoothing(0.5, target=0.25)
     >>> found = verify.certify(classifier, np.float32([[2.0], [0.3]]), method, key=jax.random.key(0))
     >>> (found.radius >= 0.25).tolist(), (found.draws < 2000).tolist()
     ([True, True], [True, False])

@@ -31,8 +31,10 @@ class ConsistencyRegularization(AbstractSmoothedTraining):
 
     Source: Jeong & Shin 2020, arXiv 2006.04062; as fine-tuning Lei et al. 2025, arXiv 2501.13094.
 
+    >>> import jax, jax.numpy as jnp
+    >>> from perturbax import verify
     >>> batch = (jnp.zeros((4, 2)), jnp.zeros(4, int))
-    >>> loss, terms = ConsistencyRegularization(0.5).loss(jnp.zeros_like, batch, jax.random.key(0))
+    >>> loss, terms = verify.ConsistencyRegularization(0.5).loss(jnp.zeros_like, batch, jax.random.key(0))
     >>> [round(float(term), 4) for term in terms.values()]
     [0.6931, 0.0, 0.3466]
     """

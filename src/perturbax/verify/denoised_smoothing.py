@@ -31,9 +31,10 @@ class DenoisedSmoothing(AbstractSmoothedTraining):
 
     Source: Salman et al. 2020, arXiv 2003.01908.
 
+    >>> import jax, jax.numpy as jnp
     >>> from perturbax import verify
     >>> network = verify.Denoised(lambda x, sigma: 0.0 * x, lambda x: x, sigma=0.5)
-    >>> loss, terms = DenoisedSmoothing().loss(network, (jnp.ones((4, 2)),), jax.random.key(0))
+    >>> loss, terms = verify.DenoisedSmoothing().loss(network, (jnp.ones((4, 2)),), jax.random.key(0))
     >>> [round(float(term), 4) for term in terms.values()]
     [1.0, 0.6931]
     """

@@ -25,9 +25,10 @@ class GaussianAugmentation(AbstractSmoothedTraining):
 
     Source: Cohen, Rosenfeld & Kolter 2019, arXiv 1902.02918.
 
-    >>> import jax.numpy as jnp
+    >>> import jax, jax.numpy as jnp
+    >>> from perturbax import verify
     >>> batch = (jnp.zeros((4, 2)), jnp.zeros(4, int))
-    >>> loss, _ = GaussianAugmentation(0.5).loss(jnp.zeros_like, batch, jax.random.key(0))
+    >>> loss, _ = verify.GaussianAugmentation(0.5).loss(jnp.zeros_like, batch, jax.random.key(0))
     >>> round(float(loss), 4)
     0.6931
     """

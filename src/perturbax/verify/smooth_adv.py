@@ -32,8 +32,10 @@ class SmoothAdv(AbstractSmoothedTraining):
 
     Source: Salman et al. 2019, arXiv 1906.04584.
 
+    >>> import jax, jax.numpy as jnp
+    >>> from perturbax import verify
     >>> batch = (jnp.zeros((4, 2)), jnp.zeros(4, int))
-    >>> loss, _ = SmoothAdv(0.5).loss(lambda x: x, batch, jax.random.key(0))
+    >>> loss, _ = verify.SmoothAdv(0.5).loss(lambda x: x, batch, jax.random.key(0))
     >>> bool(loss > 0.6931)
     True
     """

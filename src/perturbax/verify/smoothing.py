@@ -35,7 +35,8 @@ class Smoothing(AbstractSmoothing):
 
     Source: Cohen, Rosenfeld & Kolter 2019, arXiv 1902.02918.
 
-    >>> round(Smoothing(0.5, n=100_000).largest_radius, 2)
+    >>> from perturbax import verify
+    >>> round(verify.Smoothing(0.5, n=100_000).largest_radius, 2)
     1.91
     """
 
