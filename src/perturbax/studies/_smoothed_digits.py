@@ -13,7 +13,6 @@ from perturbax import core, data, nn, perturb, verify
 
 SIGMA, SHAPE, CLASSES = 0.5, (14, 14), 10
 RADII = np.linspace(0.0, 1.4, 57)
-LAMBDAS = (5.0, 10.0, 20.0)
 
 # Mean of the pixels and widths of the encoder, as the specification has them.
 _CENTRE, _WIDTHS = 0.3, (256, 256, 256)
@@ -109,7 +108,7 @@ def trained(network: Any, images: Any, method: Any, steps: int, key: Any, valida
 def certified(classifier: Any, images: tuple[np.ndarray, np.ndarray], n: int, key: Any, n0: int = 100) -> Any:
     """The certificate of images."""
     method = verify.Smoothing(SIGMA, n0=n0, n=n, batch_size=2048)
-    return verify.certify(classifier, images[0], method, key=key, domain=(0.0, 1.0), progress=False)
+    return verify.certify(classifier, images[0], method, key=key, progress=False)
 
 
 def told(name: str, found: Any, labels: np.ndarray) -> dict[str, Any]:
@@ -183,12 +182,12 @@ def equal_cost(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
     record: dict[str, Any] = {}
     for name, (encoder, steps) in starts.items():
         best, best_radius = None, -1.0
-        for weight in LAMBDAS:
-            method = verify.ConsistencyRegularization(SIGMA, consistency=weight)
+        for weight in cell["weights"].split(","):
+            method = verify.ConsistencyRegularization(SIGMA, consistency=float(weight))
             classifier = trained(classifier_of(encoder), known.labelled, method, steps, fit_key, known.held_out)
             radius = certified(classifier, known.held_out, 100, certify_key, n0=20).average_radius(known.held_out[1])
             if radius > best_radius:
-                best, best_radius, record[f"lambda {name}"] = classifier, radius, weight
+                best, best_radius, record[f"lambda {name}"] = classifier, radius, float(weight)
         record |= told(name, certified(best, known.test, cell["n"], certify_key), known.test[1])
     return record
 
@@ -202,13 +201,14 @@ def attacked(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
     classifier = trained(classifier_of(encoder), known.labelled, method, cell["steps"], fit_key)
     found = certified(classifier, known.test, cell["n"], certify_key)
     x, proved = known.test[0], np.flatnonzero(~found.abstain)
+    if not len(proved):
+        return {"certified": 0, "broken": np.nan}
     moved = attack(classifier, x[proved], found.label[proved], 0.95 * found.radius[proved], key, cell["attack_steps"])
     again = certified(classifier, (moved, found.label[proved]), 5 * cell["n"], jax.random.fold_in(certify_key, 1))
     return {
         "certified": len(proved),
         "broken": int(np.sum(~again.abstain & (again.label != found.label[proved]))),
         "undecided": int(again.abstain.sum()),
-        "moved": float(np.linalg.norm((moved - x[proved]).reshape(len(proved), -1), axis=1).max() / 0.95),
     }
 
 
@@ -244,10 +244,10 @@ def covered(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
     from scipy import special
 
     record: dict[str, Any] = {}
-    settings: dict[str, Any] = {"n0": 10, "batch_size": 65536}
+    settings: dict[str, Any] = {"n0": 10, "n": 100, "batch_size": 65536}
     methods = {
-        "fixed": lambda alpha: verify.Smoothing(1.0, n=100, alpha=alpha, **settings),
-        "adaptive": lambda alpha: verify.AdaptiveSmoothing(1.0, 0.5, n=100, alpha=alpha, first=20, **settings),
+        "fixed": lambda alpha: verify.Smoothing(1.0, alpha=alpha, **settings),
+        "adaptive": lambda alpha: verify.AdaptiveSmoothing(1.0, 0.5, alpha=alpha, first=20, **settings),
     }
     for name, make in methods.items():
         for distance in (0.2, 1.0):
@@ -257,7 +257,7 @@ def covered(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
                 p = special.ndtr(np.where(found.label == 1, distance, -distance))
                 failed = float(np.mean(~found.abstain & (found.p_lower > p)))
                 error = np.sqrt(alpha * (1.0 - alpha) / cell["repeats"])
-                record[f"excess {name} {distance} {alpha}"] = (failed - alpha) / error
+                record[f"excess {name} {distance} {alpha}"] = float((failed - alpha) / error)
     return record
 
 
