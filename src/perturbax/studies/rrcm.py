@@ -9,9 +9,9 @@ the step and the weight of consistency are chosen by 200 held-out images, in the
 of gradients in expectation inside 0.95 of the certified balls. "coverage": how often the bound exceeds a probability
 that is known.
 
-The preset `small` has to fit two cores for 90 seconds: the baselines, the ablation, and equal cost with 20 and 200 labels
-(no bar, weight 10) have one seed; the verdict at 50 labels has three and all weights. `full` has all of them everywhere,
-and more draws. Networks for CIFAR-10 and ImageNet are not trained here: neither is at hand.
+The preset `small` has to fit two cores for 90 seconds: the baselines, the ablation, and equal cost with 20 and 200
+labels (no bar, weight 10) have one seed; the verdict at 50 labels has three and all weights. `full` has all of them
+everywhere, and more draws. Networks for CIFAR-10 and ImageNet are not trained here: neither is at hand.
 """
 
 from collections.abc import Mapping
