@@ -297,6 +297,7 @@ def test_a_certificate_tells_accuracy_and_norms():
         ({"classifier": lambda x: x / 0.0 * 0.0}, ValueError, "classifier must give numbers"),
         ({"classifier": lambda x: x.argmax(1) + 1, "classes": 2}, ValueError, "classifier must give numbers"),
         ({"offset": -1}, ValueError, "offset"),
+        ({"checkpoint": "nowhere/run.npz"}, ValueError, "checkpoint nowhere/run.npz must be in a folder that exists"),
         ({"devices": []}, ValueError, "devices must not be empty"),
         ({"checkpoint": "x.npz", "classifier": verify.HostClassifier(Stops(-1))}, TypeError, "content can be told"),
         ({"classifier": verify.HostClassifier(Stops(-1)), "classes": 3}, ValueError, "number of scores, 2"),

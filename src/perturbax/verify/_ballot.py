@@ -20,13 +20,15 @@ class Ballot:
     **Arguments:** `voters`; `bar`: a `core.progress` over the draws; `checkpoint`: the file, or `None`; `signature`: of
     the run that it is of; `seconds`: at most so often it is written.
 
-    **Raises:** `ValueError` when the file is of another run.
+    **Raises:** `ValueError` when the file is of another run, or its folder does not exist.
     """
 
     def __init__(self, voters: Voters, bar: Any, checkpoint: Any, signature: str, seconds: float = 30.0):
         self.voters, self.evaluations = voters, 0
         self._bar, self._seconds, self._signature = bar, seconds, signature
         self._path = None if checkpoint is None else Path(checkpoint)
+        if self._path is not None and not self._path.absolute().parent.is_dir():
+            raise ValueError(f"checkpoint {self._path} must be in a folder that exists")
         self._answers: list[np.ndarray] = []
         self._asked, self._done, self._counts = 0, 0, None
         self._written = time.monotonic()

@@ -77,8 +77,10 @@ class Voters(eqx.Module):
 
     def _on_host(self, span: "_Span") -> np.ndarray:
         counts = np.zeros((len(self.x), self.classes + 1), np.int64)
+        # The noise is one program for all classifiers.
+        drawing = Voters(None, self.x, self.sigma, self.offset, self.classes, self.batch, None)
         for chunk in range(-(-int(span.count) // self.batch)):
-            noisy, places, real = (np.asarray(a) for a in _chunk(self, span, jnp.int32(chunk)))
+            noisy, places, real = (np.asarray(a) for a in _chunk(drawing, span, jnp.int32(chunk)))
             votes = _votes(np, self.classifier(noisy[real]), self.classes)
             np.add.at(counts, (places[real], votes), 1)
         return counts
