@@ -19,7 +19,7 @@ class RandomShift(AbstractPerturbation):
     **Raises:** `ValueError` or `TypeError` that names the argument.
 
     >>> RandomShift(1)(jnp.ones((2, 3, 3)), key=jax.random.key(0)).sum((1, 2)).tolist()
-    [6.0, 4.0]
+    [6.0, 6.0]
     """
 
     strength: float | int

@@ -244,10 +244,9 @@ def covered(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
     from scipy import special
 
     record: dict[str, Any] = {}
-    settings: dict[str, Any] = {"n0": 10, "n": 100, "batch_size": 65536}
     methods = {
-        "fixed": lambda alpha: verify.Smoothing(1.0, alpha=alpha, **settings),
-        "adaptive": lambda alpha: verify.AdaptiveSmoothing(1.0, 0.5, alpha=alpha, first=20, **settings),
+        "fixed": lambda alpha: verify.Smoothing(1.0, 10, 100, alpha, batch_size=65536),
+        "adaptive": lambda alpha: verify.AdaptiveSmoothing(1.0, 0.5, 10, 100, alpha, first=20, batch_size=65536),
     }
     for name, make in methods.items():
         for distance in (0.2, 1.0):

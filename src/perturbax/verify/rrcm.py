@@ -39,8 +39,8 @@ from ._papers import RRCM as RRCM_PAPER
 # Below it a batch has too few others to tell an image from.
 _FEW = 16
 
-# A representation has collapsed when, after a third of the steps, the contrast is that of equal rows within 1 %.
-_PATIENCE, _BLIND = 1.0 / 3.0, 0.01
+# A representation has collapsed when, after a third of the steps, the contrast is that of equal rows.
+_PATIENCE, _BLIND = 1.0 / 3.0, 1e-3
 
 
 class RRCM(AbstractSmoothedTraining):
