@@ -64,9 +64,9 @@ def certify(
     x, labels = _settle(images, arrays["images"]), arrays.get("labels")
     if labels is not None and (labels.shape != x.shape[:1] or labels.dtype.kind not in "iu"):
         raise ValueError(f"IMAGES: labels of {images} must be {len(x)} integers, got {labels.dtype} of {labels.shape}")
-    method: Any = verify.Smoothing(sigma, n0, n, alpha, batch)
+    method: Any = verify.Smoothing(sigma, n0=n0, n=n, alpha=alpha, batch_size=batch)
     if target is not None:
-        method = verify.AdaptiveSmoothing(sigma, target, n0, n, alpha, batch_size=batch)
+        method = verify.AdaptiveSmoothing(sigma, target=target, n0=n0, n=n, alpha=alpha, batch_size=batch)
     enable_compilation_cache()
     function, identity = _classifier(classifier, framework, x.shape[1:])
     chosen = (sigma, n0, n, alpha, target, classes, seed)

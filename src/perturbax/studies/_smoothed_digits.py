@@ -244,11 +244,14 @@ def covered(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
     from scipy import special
 
     record: dict[str, Any] = {}
-    methods = {
-        "fixed": lambda alpha: verify.Smoothing(1.0, 10, 100, alpha, batch_size=65536),
-        "adaptive": lambda alpha: verify.AdaptiveSmoothing(1.0, 0.5, 10, 100, alpha, first=20, batch_size=65536),
-    }
-    for name, make in methods.items():
+
+    def fixed(alpha: float) -> Any:
+        return verify.Smoothing(1.0, n0=10, n=100, alpha=alpha, batch_size=65536)
+
+    def adaptive(alpha: float) -> Any:
+        return verify.AdaptiveSmoothing(1.0, target=0.5, n0=10, n=100, alpha=alpha, first=20, batch_size=65536)
+
+    for name, make in {"fixed": fixed, "adaptive": adaptive}.items():
         for distance in (0.2, 1.0):
             x = np.full((cell["repeats"], 1), distance, np.float32)
             for alpha in (0.001, 0.05):
