@@ -117,9 +117,10 @@ def _classifier(name: str, framework: str, shape: tuple[int, ...]) -> tuple[Any,
     import sys
 
     from ._callable import find_callable
-    from ._model import source_digest
 
     function = find_callable("CLASSIFIER", name, "classifier(images)")
+    from ._model import source_digest
+
     identity = f"{name} {source_digest(sys.modules[name.partition(':')[0]])}"
     if framework == "torch":
         return verify.HostClassifier(_Torch(function)), identity
