@@ -135,7 +135,12 @@ def plot(table: "pd.DataFrame") -> Any:
             middle = np.median(np.stack(curves), axis=0)
             words = f"{label} ({calls} call{'s' * (calls > 1)} a draw)"
             left.plot(RADII, middle, color=color, linestyle="-" if "rRCM" in name else "--", linewidth=1.7, label=words)
-    left.set(xlabel="radius in the Euclidean norm, pixels in [0, 1]", ylabel="certified accuracy", ylim=(0.0, None))
+    left.set(
+        xlabel="radius in the Euclidean norm, pixels in [0, 1]",
+        ylabel="certified accuracy",
+        xlim=(0.0, 1.2),
+        ylim=(0.0, None),
+    )
     left.legend(frameon=False, fontsize=8.5)
     rows = select(table, part="equal cost")
     counts = sorted(rows["labels"].unique()) if len(rows) else []
