@@ -201,6 +201,13 @@ def test_validation_keeps_the_best_network():
     early = verify.fit_smoothed(network, (X, LABELS), method, **{**settings, "steps": 100}).network
     np.testing.assert_array_equal(best.w, early.w)
     assert np.any(np.asarray(best.w) != np.asarray(last.w))
+    told = verify.fit_smoothed(network, (X, LABELS), method, **settings, validation=farthest).network
+    np.testing.assert_array_equal(told.w, last.w)
+
+
+def farthest(network, key):
+    """Small for weights that have moved most."""
+    return -jnp.sum((network.w - LINEAR.w) ** 2)
 
 
 @pytest.mark.parametrize(

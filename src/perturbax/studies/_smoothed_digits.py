@@ -18,6 +18,9 @@ RADII = np.linspace(0.0, 1.4, 57)
 _CENTRE, _WIDTHS = 0.3, (256, 256, 256)
 _BATCH, _PRETRAINING_BATCH = 128, 256
 
+# Noisy copies of a held-out image when checkpoints are compared.
+_LOOKS = 16
+
 
 class Digits(NamedTuple):
     """Images in [0, 1] with labels: to learn from with and without labels, to choose by, and to test."""
@@ -171,6 +174,19 @@ class FlatDenoiser(eqx.Module):
         return self.denoiser(x.reshape(len(x), -1), sigma).reshape(x.shape)
 
 
+class NegativeRadius(eqx.Module):
+    """Minus the average radius of held-out images without a bound: the share of right answers stands for p."""
+
+    x: Array
+    labels: Array
+
+    def __call__(self, classifier: Any, key: Any) -> Array:
+        noisy = self.x + SIGMA * jax.random.normal(key, (_LOOKS, *self.x.shape))
+        right = classifier(noisy.reshape(-1, *SHAPE)).argmax(-1).reshape(_LOOKS, -1) == self.labels
+        p = (right.sum(0) + 0.5) / (_LOOKS + 1.0)
+        return -jnp.mean(jnp.maximum(SIGMA * jax.scipy.special.ndtri(p), 0.0))
+
+
 def equal_cost(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
     """Scratch with as many steps as rRCM has with its pre-training; weight and step chosen by held-out images."""
     pretrain_key, model_key, fit_key, certify_key = jax.random.split(key, 4)
@@ -179,12 +195,13 @@ def equal_cost(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
         "scratch": (blank_encoder(model_key), cell["pretraining"] + cell["steps"]),
         "rRCM": (pretrained_encoder(pretrain_key, cell["pretraining"]), cell["steps"]),
     }
+    validation = NegativeRadius(*(jnp.asarray(part) for part in known.held_out))
     record: dict[str, Any] = {}
     for name, (encoder, steps) in starts.items():
         best, best_radius = None, -1.0
         for weight in cell["weights"].split(","):
             method = verify.ConsistencyRegularization(SIGMA, consistency=float(weight))
-            classifier = trained(classifier_of(encoder), known.labelled, method, steps, fit_key, known.held_out)
+            classifier = trained(classifier_of(encoder), known.labelled, method, steps, fit_key, validation)
             radius = certified(classifier, known.held_out, 100, certify_key, n0=20).average_radius(known.held_out[1])
             if radius > best_radius:
                 best, best_radius, record[f"lambda {name}"] = classifier, radius, float(weight)

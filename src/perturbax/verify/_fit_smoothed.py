@@ -86,7 +86,8 @@ def fit_smoothed(
     - `data`: images of shape `(n, ...)` and labels, integers of shape `(n,)`; the images alone for methods without
       labels (`RRCM`, `DenoisedSmoothing`).
     - `method`: such as `ConsistencyRegularization(sigma)`, with the `sigma` that is certified with.
-    - `validation`: more of what `data` is; the network with the least loss on it, looked at every 100 steps, is kept.
+    - `validation`: more of what `data` is, or a function `validation(network, key)`; the network with the least loss on
+      it, or the least value of it, looked at every 100 steps, is kept.
     - `steps`, `batch_size`, `optimizer`, `key`, `ema`, `checkpoint`, `progress`: as for `core.fit`.
 
     **Returns:** a `SmoothedFit`.
@@ -108,7 +109,9 @@ def fit_smoothed(
     check_instance("method", method, AbstractSmoothedTraining, "a method such as GaussianAugmentation(sigma=0.5)")
     steps = check_integer("steps", steps, minimum=1)
     data = _settle_data("data", data, method.labelled)
-    if validation is not None:
+    if callable(validation):
+        validation = _Validation(method, validation)
+    elif validation is not None:
         validation = _settle_data("validation", validation, method.labelled)
     batch_size = check_integer("batch_size", batch_size, minimum=1, maximum=len(data[0]))
     model = method.begin(network, data[0], steps, batch_size, check_key("key", key))
@@ -155,3 +158,13 @@ class _Objective(eqx.Module):
 
     def __call__(self, model: Any, batch: Any, key: Any) -> Any:
         return self.method.loss(model, batch, key)
+
+
+class _Validation(eqx.Module):
+    """What a function says of the network in what is trained."""
+
+    method: AbstractSmoothedTraining
+    function: Any
+
+    def __call__(self, model: Any, key: Any) -> Any:
+        return self.function(self.method.finish(model), key)
