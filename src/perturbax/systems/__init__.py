@@ -1,5 +1,6 @@
-"""Worlds to work on: operators of imaging, drifts of populations, heat that spreads, and solids that creep."""
+"""Worlds to work on: imaging, drifts of populations, heat that spreads, solids that creep, gas chromatographs."""
 
+from . import column as column
 from ._constitutive import AbstractLaw as AbstractLaw
 from ._constitutive import Norton as Norton
 from ._constitutive import PlasticState as PlasticState
@@ -48,6 +49,7 @@ __all__ = [
     "Viscoplastic",
     "box",
     "coil_maps",
+    "column",
     "column_mask",
     "point_mask",
 ]
