@@ -28,7 +28,7 @@ class LaplaceFit(AbstractPeakMethod):
 
     - `max_steps`: of Levenberg and Marquardt.
     - `tolerance`: relative and absolute, of the parameters and of the sum of squares.
-    - `nodes`: of the integral for each value; `pulse_nodes`: steps that a smooth pulse is made of.
+    - `nodes`: of the integral for each value, 32 for 1e-8; `pulse_nodes`: steps that a smooth pulse is made of.
 
     **Returns:** a frozen method for `approximate.fit`.
 
@@ -43,7 +43,7 @@ class LaplaceFit(AbstractPeakMethod):
 
     max_steps: int = 100
     tolerance: float = 1e-8
-    nodes: int = 48
+    nodes: int = 32
     pulse_nodes: int = 32
 
     papers: ClassVar[tuple[Paper, ...]] = (GAS_CHROMATOGRAPH, VARIABLE_PROJECTION)

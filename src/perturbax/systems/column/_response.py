@@ -13,6 +13,7 @@ elementary: `C(s) = C_in(s) exp(-X s / (s + 1))`. Inverted, a step at `T = 0` co
 a bell of width 1 at `y = sqrt T` that cannot overflow, so that a fixed number of nodes on it serves all `X`.
 """
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -41,7 +42,11 @@ def step_response(X: Any, T: Any, nodes: int = 64) -> Float[Array, "..."]:
     0.753
     """
     X, T = jnp.broadcast_arrays(jnp.asarray(X), jnp.asarray(T))
-    # The root has no derivative at 0, and what is before the arrival is not used.
+    return _step_response(X, T, nodes)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(2,))
+def _step_response(X: Array, T: Array, nodes: int) -> Float[Array, "..."]:
     arrived = T > 0.0
     root = jnp.sqrt(jnp.where(arrived, T, 1.0))
     low = jnp.maximum(root - _REACH, 0.0)
@@ -51,6 +56,17 @@ def step_response(X: Any, T: Any, nodes: int = 64) -> Float[Array, "..."]:
     bell = 2.0 * y * jnp.exp(-((root[..., None] - y) ** 2)) * i0e(2.0 * y * root[..., None])
     value = 1.0 - 0.5 * (high - low) * (bell @ w)
     return jnp.where(arrived, value, jnp.where(T == 0.0, jnp.exp(-X), 0.0))
+
+
+@_step_response.defjvp
+def _derivative(nodes: int, values: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    """`dJ/dX = -exp(-X - T) I_0(2 sqrt(X T))`, the end of the integral, and `dJ/dT`, the impulse response."""
+    X, T = values
+    safe = jnp.where(T > 0.0, T, 0.0)
+    root = jnp.sqrt(jnp.where(T > 0.0, X * safe, 1.0))
+    by_length = -jnp.exp(-X - safe + 2.0 * root) * i0e(2.0 * root)
+    by_length = jnp.where(T > 0.0, by_length, jnp.where(T == 0.0, -jnp.exp(-X), 0.0))
+    return _step_response(X, T, nodes), by_length * tangents[0] + impulse_response(X, T) * tangents[1]
 
 
 def impulse_response(X: Any, T: Any) -> Float[Array, "..."]:
