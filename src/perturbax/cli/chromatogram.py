@@ -147,9 +147,7 @@ def _read_trace(path: Path, time_column: str | None, signal_column: str | None) 
         column = table[name] if name is not None else table.iloc[:, place]
         values = pd.to_numeric(column, errors="coerce").to_numpy(float)
         if (bad := np.flatnonzero(~np.isfinite(values))).size:
-            raise ValueError(
-                f"{path} must hold numbers, line {bad[0] + 2} of {column.name} has {column.iloc[bad[0]]}"
-            )
+            raise ValueError(f"{path} must hold numbers, line {bad[0] + 2} of {column.name} has {column.iloc[bad[0]]}")
         columns.append(values)
     return columns[0], columns[1]
 

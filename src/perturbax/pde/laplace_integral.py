@@ -56,9 +56,10 @@ class LaplaceIntegral(AbstractLinearSimulation):
         """See `pde.simulate`."""
         steps = problem.pulse.steps(self.pulse_nodes)
         k_d, X = problem.kinetics.desorption, problem.dimensionless_length
-        relative = _respond(*as_arrays((X, k_d, times - problem.column.hold_up, *steps)), self.nodes)
+        X, k_d, t, begins, heights = as_arrays((X, k_d, times - problem.column.hold_up, *steps))
+        relative = _respond(X, k_d, t, begins, heights, self.nodes)
         scale = problem.concentration * problem.column.flow.expansion
-        count = problem.components * times.size * steps[0].size * self.nodes
+        count = problem.components * times.size * begins.size * self.nodes
         return Outcome(scale[:, None] * np.asarray(relative), {"evaluations": count})
 
 

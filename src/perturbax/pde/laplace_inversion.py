@@ -66,27 +66,23 @@ class LaplaceInversion(AbstractLinearSimulation):
         if terms is None:
             terms = circle_terms(X.max(), (k_d * (times[-1] - column.hold_up)).max())
         late = times > max(2.0 * column.hold_up, column.hold_up + pulse.edges[-1])
-        numbers = (X, problem.damkohler, problem.inverse_peclet, k_d, times - column.hold_up, late, column.hold_up)
-        relative = _invert(*as_arrays((*numbers, pulse.steps(64), pulse)), terms)
+        scaled = as_arrays((X, problem.damkohler, problem.inverse_peclet, k_d))
+        placed = as_arrays((times - column.hold_up, late, column.hold_up))
+        relative = _invert(scaled, placed, as_arrays(pulse.steps(64)), as_arrays(pulse), terms)
         stats = {"evaluations": problem.components * int(late.sum()) * terms, "without_dispersion": int((~late).sum())}
         return Outcome(problem.concentration[:, None] * np.asarray(relative), stats)
 
 
 @eqx.filter_jit
 def _invert(
-    X: Array,
-    damkohler: Array,
-    inverse_peclet: Array,
-    k_d: Array,
-    t: Array,
-    late: Array,
-    hold_up: Array,
+    scaled: tuple[Array, Array, Array, Array],
+    placed: tuple[Array, Array, Array],
     steps: tuple[Array, Array],
     pulse: AbstractPulse,
     terms: int,
 ) -> Float[Array, "m n"]:
-    early = pulse_response(X, k_d, t, steps)
-    columns = (value[:, None] for value in (X, damkohler, inverse_peclet, k_d))
-    after = jnp.where(late, t, t[-1]) + hold_up
-    circle = invert_on_circle(*columns, jnp.broadcast_to(after, early.shape), pulse, terms)
-    return jnp.where(late, circle, early)
+    X, damkohler, inverse_peclet, k_d = (value[:, None] for value in scaled)
+    t, late, hold_up = placed
+    early = pulse_response(scaled[0], scaled[3], t, steps)
+    after = jnp.broadcast_to(jnp.where(late, t, t[-1]) + hold_up, early.shape)
+    return jnp.where(late, invert_on_circle(X, damkohler, inverse_peclet, k_d, after, pulse, terms), early)

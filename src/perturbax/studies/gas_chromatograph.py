@@ -212,7 +212,7 @@ def _crowded(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
     gaps, taken, flags, times = [], [], [], _times(cell)
     for level in levels:
         problem = _sample(_rates(), float(level))
-        full = pde.simulate(problem, pde.FiniteDifference(cell["cells"], steps=min(cell["steps"], 1200)), times)
+        full = pde.simulate(problem, pde.FiniteDifference(cell["cells"], steps=cell["steps"]), times)
         closed = pde.simulate(problem, pde.LaplaceIntegral(), times)
         gaps.append(_gaps(closed.concentration, full.concentration).max())
         taken.append(full.competition)

@@ -86,7 +86,7 @@ def time_grid(times: Float[np.ndarray, " n"], edges: tuple[float, ...], longest:
 
 def march(injection: Injection, scheme: AbstractScheme, grid: TimeGrid, cells: int) -> Elution:
     """Solve the full equations on a number of cells and steps of time. Needs float64; forward-mode differentiable."""
-    return _march(*as_arrays((injection, grid)), scheme, cells)
+    return _march(as_arrays(injection), as_arrays(grid), scheme, cells)
 
 
 @eqx.filter_jit
@@ -138,11 +138,11 @@ class _Lines:
         self.bands = self.transport(self.speeds)
 
     def inlet(self, t: Any) -> Float[Array, " m"]:
-        return self.injection.concentration * self.injection.pulse(t)
+        return jnp.asarray(self.injection.concentration) * self.injection.pulse(t)
 
     def transport(self, speeds: Float[Array, " faces"]) -> Bands:
         problem = self.injection
-        return transport(self.scheme, speeds, problem.dispersion, self.dx, problem.inlet.dispersive)
+        return transport(self.scheme, speeds, jnp.asarray(problem.dispersion), self.dx, problem.inlet.dispersive)
 
     def stage(self, c: Array, q: Array, guess: Array, inlet: Array, g: Array) -> _Stage:
         """`y = (c, q) + g f(y)`, from a guess of the rates."""
