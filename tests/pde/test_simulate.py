@@ -61,7 +61,11 @@ def test_adaptive_quadrature_agrees_with_the_circle():
 
 @pytest.mark.parametrize(
     ("scheme", "low", "high"),
-    [(column.Upwind(), 1.7, 2.1), (column.Central(), 2.0**1.8, 4.3), (column.UpwindBiased(), 2.0**2.8, 9.0)],
+    [
+        pytest.param(column.Upwind(), 1.7, 2.1, marks=pytest.mark.slow),
+        pytest.param(column.Central(), 2.0**1.8, 4.3, marks=pytest.mark.slow),
+        (column.UpwindBiased(), 2.0**2.8, 9.0),
+    ],
 )
 def test_the_error_of_a_scheme_falls_with_its_order(scheme, low, high):
     problem = sample(column.Linear([20.0], [0.4]), column.Gaussian(0.8))
@@ -71,6 +75,7 @@ def test_the_error_of_a_scheme_falls_with_its_order(scheme, low, high):
     assert low <= coarse / fine <= high
 
 
+@pytest.mark.slow
 def test_an_expanding_gas_changes_only_the_hold_up():
     flow = column.CompressibleFlow(1.5, 2e5, 1e5)
     problem = sample(apparatus=column.GasColumn(1.0, flow))
@@ -111,6 +116,7 @@ def test_dispersion_is_flagged_where_it_is_left_out():
     assert pde.simulate(sample(dispersion=2e-3), pde.LaplaceInversion(), TIMES).warnings == ()
 
 
+@pytest.mark.slow
 def test_the_condition_at_the_inlet_matters_as_much_as_dispersion_does():
     method = pde.FiniteDifference(100, steps=400)
     given, mixed = (
