@@ -15,7 +15,9 @@ product = jax.jit(multiply, static_argnums=(3, 4))
 
 
 def exact(z, m, e, low=-LIMIT, high=LIMIT):
-    return [min(max((int(a) * int(b) + (1 << (int(c) - 1))) >> int(c), low), high) for a, b, c in zip(z, m, e, strict=True)]
+    return [
+        min(max((int(a) * int(b) + (1 << (int(c) - 1))) >> int(c), low), high) for a, b, c in zip(z, m, e, strict=True)
+    ]
 
 
 def test_products_are_those_of_exact_integers():
@@ -56,7 +58,9 @@ def test_products_need_neither_float_nor_int64():
     shapes = [jax.ShapeDtypeStruct((3, 4), jnp.int32), jax.ShapeDtypeStruct((4,), jnp.uint32)]
     shapes.append(jax.ShapeDtypeStruct((4,), jnp.int32))
     assert core.find_floats(lambda z, m, e: multiply(z, m, e, 0, 15), *shapes) == ()
-    widths = {v.dtype.itemsize for q in core.flatten(lambda *a: multiply(*a, 0, 15), *shapes).equations for v in q.outputs}
+    widths = {
+        v.dtype.itemsize for q in core.flatten(lambda *a: multiply(*a, 0, 15), *shapes).equations for v in q.outputs
+    }
     assert max(widths) == 4
     with core.float64():
         m, e = dyadic(np.full(4, 0.3))
