@@ -20,6 +20,8 @@ from ._quantize import QuantizedModel as QuantizedModel
 from ._quantize import integer_apply as integer_apply
 from ._quantize import quantize as quantize
 from ._reference import AbstractReference as AbstractReference
+from ._saved_quantized import load_quantized as load_quantized
+from ._saved_quantized import save_quantized as save_quantized
 from ._sequence import AbstractSequence as AbstractSequence
 from ._sequence import CostTable as CostTable
 from ._sequence import SolverSequence as SolverSequence
@@ -112,8 +114,10 @@ __all__ = [
     "Tuning",
     "UniformBits",
     "integer_apply",
+    "load_quantized",
     "quantize",
     "read_latencies",
+    "save_quantized",
     "second_moments",
     "sharpness",
     "stability",

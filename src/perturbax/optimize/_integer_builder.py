@@ -58,7 +58,7 @@ class Builder:
 
     def requantise(self, x: Quantity, scale: float, codes: tuple[int, int], dtype: str) -> Quantity:
         """The value on one other scale, clipped to a range of integers."""
-        ratio = x.scale / scale
+        ratio = np.asarray(x.scale / scale)
         low, high = codes
         if self.dyadic:
             m, e = dyadic(ratio)
@@ -88,8 +88,9 @@ class Builder:
         return self.ranges[variable] or 1.0
 
 
-def compact(scale: np.ndarray) -> np.ndarray:
+def compact(scale: Any) -> np.ndarray:
     """The same scale with length 1 along the axes on which it does not depend."""
+    scale = np.asarray(scale)
     for axis in range(scale.ndim):
         first = scale.take([0], axis)
         if (scale == first).all():

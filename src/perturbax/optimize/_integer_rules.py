@@ -109,7 +109,7 @@ def _layer(equation: Equation, *values: Any) -> list[Quantity]:
         raise ValueError(f"model: the sums of layer {layer.name} could reach {limit}, beyond 2^31 - 1; take fewer bits")
     stored, numbers = jnp.asarray(weight), equation.params["dimension_numbers"]
     if equation.name == "dot_general":
-        step: AbstractStep = Product((x.place,), stored, operand == 0, numbers)
+        step: AbstractStep = Product((x.place,), stored, operand == 0, plain(numbers))
         scale = _product_scale(scale, numbers, operand, values[1 - operand].shape)
     else:
         named = (
@@ -122,10 +122,10 @@ def _layer(equation: Equation, *values: Any) -> list[Quantity]:
         )
         params = {name: equation.params[name] for name in named}
         params["dimension_numbers"] = (numbers.lhs_spec, numbers.rhs_spec, numbers.out_spec)
-        step = Convolution((x.place,), stored, tuple(params.items()))
+        step = Convolution((x.place,), stored, plain(tuple(params.items())))
         scale = scale.reshape([-1 if i == numbers.out_spec[1] else 1 for i in range(weight.ndim)])
     shape = equation.outputs[0].shape
-    return [builder.derived(x, step, shape=shape, scale=x.scale * scale, limit=limit, nonnegative=False)]
+    return [builder.derived(x, step, shape=shape, scale=np.asarray(x.scale * scale), limit=limit, nonnegative=False)]
 
 
 _CONVOLUTION = (
@@ -163,7 +163,7 @@ def _add(equation: Equation, x: Any, y: Any) -> list[Quantity]:
 
 def _add_constant(equation: Equation, x: Quantity, constant: np.ndarray) -> Quantity:
     shift = int(np.clip(_CONSTANT_BITS - x.limit.bit_length(), 0, 8))
-    scale = x.scale / 2.0**shift
+    scale = np.asarray(x.scale / 2.0**shift)
     rounded = np.round(constant / scale)
     limit = x.limit * 2**shift + int(np.abs(rounded).max())
     if limit > INT32:
@@ -291,7 +291,7 @@ def _structural(equation: Equation, x: Any, *others: Any) -> list[Quantity]:
         scale = x.scale
     if x.limit * terms > INT32:
         raise ValueError(f"model: the sum at {equation.source} could leave the range of 32 bits")
-    step = Structural((x.place,), name, tuple(params.items()))
+    step = Structural((x.place,), name, plain(tuple(params.items())))
     return [x.builder.derived(x, step, shape=shape, scale=scale, limit=x.limit * terms)]
 
 
@@ -318,3 +318,10 @@ def _moved_scale(x: Quantity, name: str, params: Mapping[str, Any]) -> np.ndarra
             return None
         return compact(scales[ends[0]])
     return compact(scales[np.asarray(STRUCTURAL[name](ranks, **params))])
+
+
+def plain(value: Any) -> Any:
+    """Parameters of a primitive as nested tuples of Python's own numbers, which a file can hold."""
+    if isinstance(value, tuple | list):
+        return tuple(map(plain, value))
+    return value.item() if isinstance(value, np.generic) else value

@@ -91,32 +91,26 @@ def constants(program: Program) -> dict[Any, Any]:
 
 
 def find_layers(network: Network, program: Program) -> tuple[Layer, ...]:
-    """The layers in the order of evaluation.
+    """The layers in the order of evaluation. An array that serves several layers, whole or in slices, is a weight of
+    its own for each.
 
-    **Raises:** `ValueError` when there is none, or one weight serves several layers.
+    **Raises:** `ValueError` when there is none.
     """
     known = constants(program)
     names = _names(network.model)
     found: list[Layer] = []
-    used: dict[int, str] = {}
     for equation in program.equations:
         operand = weight_operand(equation)
         if operand is None:
             continue
         source = equation.inputs[operand]
-        weight = value_of(source, known)
-        name = names.get(id(_array_behind(source, program)), f"layer {len(found)}")
-        if id(weight) in used:
-            raise ValueError(f"model: the weight {name} is used by two layers, which cannot get scales of their own")
-        used[id(weight)] = name
-        weight = np.asarray(weight, np.float32)
+        weight = np.asarray(value_of(source, known), np.float32)
+        name = names.get(id(_array_behind(source, program)), "layer")
+        before = sum(layer.name.partition(" ")[0] == name for layer in found)
         channels, multiplications = _geometry(equation, operand, weight)
-        found.append(Layer(name, weight, channels, multiplications))
+        found.append(Layer(f"{name} {before + 1}" if before else name, weight, channels, multiplications))
     if not found:
         raise ValueError("model must have a layer: a product or a convolution of its input with an array")
-    repeated = {layer.name for layer in found if [other.name for other in found].count(layer.name) > 1}
-    if repeated:
-        raise ValueError(f"model: {sorted(repeated)[0]} is used by two layers, which cannot get scales of their own")
     return tuple(found)
 
 
@@ -171,11 +165,15 @@ def _array_behind(source: Any, program: Program) -> Any:
     """The one array that a weight is made of, where it is one."""
     producers = program.producers()
     while source in producers:
-        inputs = [value for value in producers[source].inputs if np.ndim(getattr(value, "value", source)) > 0]
+        inputs = [value for value in producers[source].inputs if _shape(value)]
         if len(inputs) != 1:
             return None
         source = inputs[0]
     return getattr(source, "value", None)
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    return np.shape(value.value) if isinstance(value, Constant) else value.shape
 
 
 def _geometry(equation: Equation, operand: int, weight: np.ndarray) -> tuple[tuple[int, ...], int]:

@@ -32,6 +32,7 @@ class QuantizationProblem(eqx.Module):
 
     Layers are found in the jaxpr of the model: products and convolutions with arrays. Between them may be biases, ReLU
     and its like, maximum and average pooling, batch normalisation with fixed statistics, residual additions, reshaping.
+    An array that serves several layers is rounded, stored and counted for each.
 
     **Arguments:**
 
@@ -74,8 +75,8 @@ class QuantizationProblem(eqx.Module):
         inputs: Any,
         targets: Any = None,
         *,
-        apply: Callable[[Any, Any], Any] = call,
-        loss: Callable[[Array, Any], Array] = cross_entropy,
+        apply: Any = call,
+        loss: Any = cross_entropy,
         bits: Sequence[int] = (4, 8),
         budget: Budget | None = None,
         fixed: Mapping[str, int] | None = None,
@@ -90,7 +91,7 @@ class QuantizationProblem(eqx.Module):
         if not np.any(np.asarray(self.inputs)):
             raise ValueError("inputs must not all be zero: they say how large values are")
         # As arrays of JAX, by which the layers of a jaxpr are known again.
-        model = jax.tree.map(lambda leaf: _on_device(leaf) if eqx.is_inexact_array(leaf) else leaf, model)
+        model = jax.tree.map(lambda leaf: _on_device(leaf) if isinstance(leaf, np.ndarray) else leaf, model)
         for leaf in jax.tree.leaves(eqx.filter(model, eqx.is_inexact_array)):
             check_array("model", leaf, nonempty=False)
         self.network = Network(model, apply, self.inputs.shape[1:])

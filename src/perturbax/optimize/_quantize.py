@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Integer
 
 from ..core import Method, check_array, check_instance, check_key, check_number
 from ._bit_allocation import allocate, check_feasible
@@ -81,7 +81,7 @@ class QuantizedModel(eqx.Module):
         """The dtype of the codes of inputs."""
         return jnp.uint8 if self.input_codes[0] == 0 else jnp.int8
 
-    def encode(self, x: Any) -> Int[Array, "n ..."]:
+    def encode(self, x: Any) -> Integer[Array, "n ..."]:
         """The codes of inputs of shape `(n, ...)`: the one step in floating point, before inference."""
         x = jnp.asarray(self._checked(check_array("x", x)), jnp.float32)
         return jnp.clip(jnp.round(x / self.input_scale), *self.input_codes).astype(self.code_dtype)
