@@ -48,6 +48,7 @@ from .exp3 import Exp3 as Exp3
 from .fixed import Fixed as Fixed
 from .float_requantization import FloatRequantization as FloatRequantization
 from .frobenius_bound import FrobeniusBound as FrobeniusBound
+from .given_perturbation import GivenPerturbation as GivenPerturbation
 from .golden_section import GoldenSection as GoldenSection
 from .hawq import Hawq as Hawq
 from .largest_first_bits import LargestFirstBits as LargestFirstBits
@@ -87,6 +88,7 @@ __all__ = [
     "Fixed",
     "FloatRequantization",
     "FrobeniusBound",
+    "GivenPerturbation",
     "GoldenSection",
     "Hawq",
     "ImportanceWeighted",

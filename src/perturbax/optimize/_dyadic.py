@@ -47,7 +47,7 @@ def dyadic(ratio: Any) -> tuple[UInt[np.ndarray, "..."], Int[np.ndarray, "..."]]
 
 
 def multiply(
-    z: Int[Array, "..."], m: UInt[Array, "..."], e: Int[Array, "..."], low: int, high: int
+    z: Int[Array, "..."], m: UInt[Array, "..."], e: Int[Array, "..."], low: Any, high: Any
 ) -> Int[Array, "..."]:
     """`clip((z m + 2^(e-1)) >> e, low, high)`, exactly.
 

@@ -60,11 +60,12 @@ class Builder:
         """The value on one other scale, clipped to a range of integers."""
         ratio = np.asarray(x.scale / scale)
         low, high = codes
+        ends = jnp.asarray(np.int32(low)), jnp.asarray(np.int32(high))
         if self.dyadic:
             m, e = dyadic(ratio)
-            step: AbstractStep = Requantise((x.place,), jnp.asarray(m), jnp.asarray(e), low, high, dtype)
+            step: AbstractStep = Requantise((x.place,), jnp.asarray(m), jnp.asarray(e), *ends, dtype)
         else:
-            step = FloatRequantise((x.place,), jnp.asarray(ratio.astype(np.float32)), low, high, dtype)
+            step = FloatRequantise((x.place,), jnp.asarray(ratio.astype(np.float32)), *ends, dtype)
         limit = min(int(np.ceil(float(np.max(ratio)) * x.limit)) + 1, max(-low, high))
         return self.derived(x, step, scale=np.array(scale), limit=limit)
 

@@ -1,7 +1,7 @@
 """The steps of a program in integers, each with the numbers of the values that it takes.
 
 Codes of activations are uint8 or int8 and weights int8; all other values are int32. Every step acts on one input and is
-mapped over a batch from outside.
+mapped over a batch from outside. Widths are in the values of arrays only, so that allocations share a compiled program.
 """
 
 import abc
@@ -32,8 +32,8 @@ class Requantise(AbstractStep):
     inputs: tuple[int, ...] = eqx.field(static=True)
     m: UInt[Array, "..."]
     e: Int[Array, "..."]
-    low: int = eqx.field(static=True)
-    high: int = eqx.field(static=True)
+    low: Int[Array, ""]
+    high: Int[Array, ""]
     dtype: str = eqx.field(static=True)
 
     def __call__(self, *values: Array) -> Array:
@@ -45,14 +45,15 @@ class FloatRequantise(AbstractStep):
 
     inputs: tuple[int, ...] = eqx.field(static=True)
     ratio: Float[Array, "..."]
-    low: int = eqx.field(static=True)
-    high: int = eqx.field(static=True)
+    low: Int[Array, ""]
+    high: Int[Array, ""]
     dtype: str = eqx.field(static=True)
 
     def __call__(self, *values: Array) -> Array:
         scaled = jnp.round(values[0].astype(jnp.float32) * self.ratio.astype(jnp.float32))
-        # The largest float32 that is an int32: the conversion of a larger one is not defined.
-        return jnp.clip(scaled, max(self.low, -(2**31 - 128)), min(self.high, 2**31 - 128)).astype(self.dtype)
+        # To the largest float32 that is an int32: the conversion of a larger one is not defined.
+        whole = jnp.clip(scaled, -(2.0**31) + 128.0, 2.0**31 - 128.0).astype(jnp.int32)
+        return jnp.clip(whole, self.low, self.high).astype(self.dtype)
 
 
 class Product(AbstractStep):
