@@ -13,16 +13,16 @@ from typing import Any
 
 import equinox as eqx
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from ..core import check_instance, check_number
 from ._quantizable import Layer
 
 
 class Share(eqx.Module):
-    """A limit as a share of the way from the cost at the smallest width to that at the largest one.
+    """A limit as a share of the way from the cheapest network to the dearest one; fixed layers are as they are in both.
 
-        B = B_small + fraction (B_large - B_small)
+        B = B_cheapest + fraction (B_dearest - B_cheapest)
 
     **Arguments:** `fraction`: in `[0, 1]`.
 
@@ -98,12 +98,14 @@ class Budget(eqx.Module):
             found["latency"] = np.array([[table[layer.name, b] for b in bits] for layer in layers])
         return found
 
-    def limits(self, costs: Mapping[str, Float[np.ndarray, "layers widths"]]) -> dict[str, float]:
-        """The limits as numbers."""
+    def limits(
+        self, costs: Mapping[str, Float[np.ndarray, "layers widths"]], allowed: Bool[np.ndarray, "layers widths"]
+    ) -> dict[str, float]:
+        """The limits as numbers, for the widths that are allowed."""
         found = {}
         for name, cost in costs.items():
             limit = getattr(self, name)
-            low, high = cost[:, 0].sum(), cost[:, -1].sum()
+            low, high = np.where(allowed, cost, np.inf).min(1).sum(), np.where(allowed, cost, -np.inf).max(1).sum()
             found[name] = float(low + limit.fraction * (high - low)) if isinstance(limit, Share) else limit
         return found
 

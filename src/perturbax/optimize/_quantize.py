@@ -140,7 +140,7 @@ def costs_and_limits(problem: QuantizationProblem) -> tuple[dict[str, np.ndarray
     if problem.budget is None:
         return {}, {}
     costs = problem.budget.costs(problem.layers, problem.bits)
-    return costs, problem.budget.limits(costs)
+    return costs, problem.budget.limits(costs, allowed(problem))
 
 
 def within_budget(problem: QuantizationProblem, bits: Any) -> bool:

@@ -117,7 +117,8 @@ def _by_program(
         problem = _problem(model, x, None, budget=budget)
         bits = optimize.GivenPerturbation(omega).allocate(problem, jax.random.key(0)).bits
         spent = sum(layer.parameters * b / 8.0 for layer, b in zip(problem.layers, bits, strict=True))
-        limit = budget.limits(budget.costs(problem.layers, problem.bits))["size"]
+        costs = budget.costs(problem.layers, problem.bits)
+        limit = budget.limits(costs, np.ones_like(costs["size"], bool))["size"]
         value = omega[np.arange(len(bits)), np.searchsorted(_WIDTHS, bits)].sum()
         best = predicted[sizes <= limit * (1.0 + 1e-12)].min()
         over.append(float(value / best - 1.0) if spent <= limit * (1.0 + 1e-12) else np.inf)
