@@ -206,4 +206,4 @@ def test_budgets_out_of_reach_are_told(problem):
         (optimize.RandomBits(draws=1), "none of 1 random allocations"),
     ):
         with pytest.raises(ValueError, match=message):
-            method.allocate(tight, KEY)
+            method.allocate(tight, jax.random.key(0))

@@ -7,6 +7,7 @@ from ._cost_estimator import AbstractCostEstimator as AbstractCostEstimator
 from ._cost_estimator import ImportanceWeighted as ImportanceWeighted
 from ._cost_estimator import ReducedVariance as ReducedVariance
 from ._draw import DrawWithReplacement as DrawWithReplacement
+from ._fake_quantization import FakeQuantization as FakeQuantization
 from ._least_squares import LeastSquares as LeastSquares
 from ._linear_sequence import LinearSequence as LinearSequence
 from ._linearised_sgd import LinearisedSGD as LinearisedSGD
@@ -85,6 +86,7 @@ __all__ = [
     "ExactSecondMoment",
     "ExactSharpness",
     "Exp3",
+    "FakeQuantization",
     "Fixed",
     "FloatRequantization",
     "FrobeniusBound",

@@ -33,13 +33,17 @@ class Network(eqx.Module):
 
     def __call__(self, weights: Sequence[Array], x: Array) -> Array:
         """The output for other weights of the layers, in their order."""
+        return self.changed(x, lambda i, activation, weight: (activation, weights[i]))
+
+    def changed(self, x: Array, at_layer: Callable[[int, Array, Array], tuple[Array, Array]]) -> Array:
+        """The output when the activation and the weight of layer `i` are `at_layer(i, activation, weight)`."""
         program = self.program()
-        return value_of(program.outputs[0], _evaluate(program, weights, x))
+        return value_of(program.outputs[0], _evaluate(program, x, at_layer))
 
     def activations(self, weights: Sequence[Array], x: Array) -> list[Array]:
         """What every equation that varies makes, after the input itself, as far as it is floating."""
         program = self.program()
-        known = _evaluate(program, weights, x)
+        known = _evaluate(program, x, lambda i, activation, weight: (activation, weights[i]))
         return [known[variable] for variable in observed(program)]
 
 
@@ -140,14 +144,15 @@ def joined(program: Program) -> list[tuple[int, ...]]:
     return groups
 
 
-def _evaluate(program: Program, weights: Sequence[Array], x: Array) -> dict[Any, Any]:
+def _evaluate(program: Program, x: Array, at_layer: Callable[..., tuple[Array, Array]]) -> dict[Any, Any]:
     known: dict[Any, Any] = {program.inputs[0]: x}
-    given = iter(weights)
+    layer = 0
     for equation in program.equations:
         values = [value_of(value, known) for value in equation.inputs]
         operand = weight_operand(equation)
         if operand is not None:
-            values[operand] = next(given)
+            values[1 - operand], values[operand] = at_layer(layer, values[1 - operand], values[operand])
+            layer += 1
         known.update(zip(equation.outputs, equation.bind(*values), strict=True))
     return known
 
