@@ -1,7 +1,7 @@
 """Networks in integers against onnxruntime's static quantisation, and what the bits of HAWQ-V3 cost to find.
 
-`python benchmarks/quantization.py`. An MLP on MNIST, trained here; the same weights, calibration data and test images, in
-one process, on one thread each; what is compared runs in turn, and medians are printed.
+`python benchmarks/quantization.py`. An MLP on MNIST, trained here; the same weights, calibration data and test images
+in one process; onnxruntime has one thread, XLA its own. What is compared runs in turn, and medians are printed.
 """
 
 import contextlib

@@ -38,8 +38,8 @@ def test_the_gradient_is_that_of_the_rounded_network_without_rounding(coarse):
     exact = jax.grad(lambda w: PROBLEM.mean_loss(w))(PROBLEM.weights)
     ours = eqx.filter_jit(eqx.filter_grad(fine))(MLP, (X, Y), None)
     for layer, wanted in zip(ours.layers, exact, strict=True):
-        # A few units that are close to zero change sides.
-        assert float(jnp.linalg.norm(layer.weight - wanted)) < 0.2 * float(jnp.linalg.norm(wanted))
+        # Units close to zero may change sides.
+        assert float(jnp.linalg.norm(layer.weight - wanted)) < 0.1 * float(jnp.linalg.norm(wanted))
 
 
 @pytest.mark.slow

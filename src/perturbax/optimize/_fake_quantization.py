@@ -77,8 +77,11 @@ class FakeQuantization(eqx.Module):
 
 def _rounded(x: Array, largest: Array, codes: tuple[int, int]) -> Array:
     scale = jnp.where(largest > 0.0, largest, 1.0) / codes[1]
-    clipped = jnp.clip(x / scale, *codes)
-    return scale * (clipped + jax.lax.stop_gradient(jnp.round(clipped) - clipped))
+    v = x / scale
+    code = jax.lax.stop_gradient(jnp.round(v))
+    # What is rounded to the last code is inside: the largest weight of every channel is.
+    inside = (code >= codes[0]) & (code <= codes[1])
+    return scale * (jnp.clip(code, *codes) + jnp.where(inside, v - jax.lax.stop_gradient(v), 0.0))
 
 
 @eqx.filter_jit
