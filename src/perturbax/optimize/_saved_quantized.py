@@ -85,4 +85,5 @@ def _step(number: int, entry: dict[str, Any]) -> AbstractStep:
         raise ValueError(f"step {number} of the file is of an unknown kind {kind!r}")
     if any(not 0 <= place <= number for place in entry["inputs"]):
         raise ValueError(f"step {number} of the file takes values that are not there yet: {entry['inputs']}")
-    return _KINDS[kind](**{k: jnp.asarray(v) if isinstance(v, np.ndarray) else v for k, v in entry.items()})
+    fields: dict[str, Any] = {k: jnp.asarray(v) if isinstance(v, np.ndarray) else v for k, v in entry.items()}
+    return _KINDS[kind](**fields)
