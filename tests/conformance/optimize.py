@@ -1,5 +1,6 @@
 """How the conformance suite tries the methods of `optimize`, by the verb that they answer."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -11,6 +12,8 @@ CONTEXTS = np.linspace(0.0, 1.0, 12)
 GRADIENTS = np.random.default_rng(0).normal(size=(6, 9))
 INPUTS, TARGETS = jnp.eye(3), jnp.ones(3)
 MODEL = nn.DiagonalLinear(jnp.ones(3), jnp.arange(3.0))
+NETWORK = nn.MLP(3, (4,), 2, key=jax.random.key(0), activation=jax.nn.relu)
+ROWS, LABELS = np.random.default_rng(0).normal(size=(6, 3)), np.arange(6) % 2
 
 
 def radius(context):
@@ -29,6 +32,9 @@ def make(cls):
         "probes": 2,
         "steps": 2,
         "alignment": 0.5,
+        "bits": 8,
+        "trace_probes": 2,
+        "omega": [[0.3, 0.1], [0.2, 0.1]],
     }
     return cls(**{name: value for name, value in given.items() if name in cls.__dataclass_fields__})
 
@@ -45,7 +51,16 @@ def sharpness(method, key, inputs=INPUTS, targets=TARGETS):
     return optimize.sharpness(optimize.LeastSquares(MODEL, inputs, targets), method, key=key)
 
 
+def quantize(method, key, inputs=ROWS, targets=LABELS, model=NETWORK):
+    budget = None if hasattr(method, "bits") else optimize.Budget(size=optimize.Share(0.7))
+    problem = optimize.QuantizationProblem(model, inputs, targets, budget=budget, fixed={})
+    quantized = optimize.quantize(problem, method, key=key)
+    return optimize.integer_apply(quantized, quantized.encode(ROWS))
+
+
 def run(method, key):
+    if isinstance(method, optimize.AbstractQuantizer):
+        return quantize(method, key)
     if isinstance(method, optimize.AbstractStabilityMethod):
         return stability(method)
     if isinstance(method, optimize.AbstractSharpnessMethod):
@@ -55,6 +70,12 @@ def run(method, key):
 
 
 def poison(method, key):
+    if isinstance(method, optimize.AbstractQuantizer):
+        return {
+            "inputs": lambda: quantize(method, key, inputs=np.where(ROWS > 1.0, np.nan, ROWS)),
+            "targets": lambda: quantize(method, key, targets=np.full(6, np.inf)),
+            "model": lambda: quantize(method, key, model=jax.tree.map(lambda leaf: leaf + jnp.inf, NETWORK)),
+        }
     if isinstance(method, optimize.AbstractStabilityMethod):
         return {
             "minimum": lambda: stability(method, np.where(GRADIENTS > 1.0, np.nan, GRADIENTS)),

@@ -31,7 +31,7 @@ _COMMANDS = {
     "verify": "Safety properties of neural networks, proved or refuted; certificates of images by smoothing.",
     "rom": "Reduced bases of your simulations: POD, local bases, and whether they are worth it.",
     "chromatogram": "Peaks of gas chromatograms: rates fitted to a trace, traces predicted for a column.",
-    "optimize": "The relaxation of a solver, learned along a sequence; the sharpness of a trained model.",
+    "optimize": "The relaxation of a solver, learned; the sharpness of a trained model; a network in integers.",
     "stats": "Excursions, reusable holdouts, robust subsets and distributions near a manifold.",
     "nn": "Initial values and spectra of state-space layers.",
     "data": "The real data sets and the reference models trained on them.",

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 import typer
 
 from . import _options as options
-from ._options import check_file
 
 
 def sharpness(
@@ -40,9 +39,10 @@ def sharpness(
 
     from ._callable import find_callable
     from ._console import note, print_json, print_table
+    from ._parameters import load_parameters
 
     apply = find_callable("--model", model, "apply(params, x)")
-    arrays, samples = _params(params), _data(data)
+    arrays, samples = load_parameters(params), _data(data)
     enable_compilation_cache()
     problem = optimize.LeastSquares(arrays, samples["inputs"], samples["targets"], apply)
     methods: dict[str, Any] = {
@@ -85,33 +85,6 @@ def sharpness(
     caption = ", ".join(f"{name} {value:.4g}" for name, value in measures.items())
     columns = {"condition": "left", "largest learning rate": "right", f"holds at {learning_rate:g}": "right"}
     print_table(f"{asked.samples} samples, {problem.size} parameters", columns, rows, caption=caption)
-
-
-def _params(path: Path) -> dict[str, Any]:
-    import jax.numpy as jnp
-
-    from ._arrays import load_npz
-
-    check_file("--params", path)
-    if path.suffix == ".safetensors":
-        arrays = _safetensors(path)
-    elif path.suffix == ".npz":
-        arrays = load_npz("--params", path)
-    else:
-        raise ValueError(f"--params: {path} must be a .safetensors or .npz file")
-    return {name: jnp.asarray(array) for name, array in arrays.items()}
-
-
-def _safetensors(path: Path) -> dict[str, Any]:
-    try:
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError("--params needs safetensors: pip install 'perturbax[safetensors]'") from None
-    try:
-        return load_file(path)
-    except SafetensorError as error:
-        raise ValueError(f"--params: {path} is no readable .safetensors file ({error})") from None
 
 
 def _data(path: Path) -> dict[str, Any]:

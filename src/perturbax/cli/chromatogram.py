@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from . import _options as options
+from ._options import check_file
 
 app = typer.Typer(no_args_is_help=True, help="Peaks of gas chromatograms: fitted from a trace, predicted for a column.")
 
@@ -135,8 +136,7 @@ def _read_trace(path: Path, time_column: str | None, signal_column: str | None) 
 
     from ._tables import read_table
 
-    if not path.is_file():
-        raise ValueError(f"DATA: there is no file {path}")
+    check_file("DATA", path)
     table = read_table(path)
     if table.shape[1] < 2:
         raise ValueError(f"{path} must have columns of times and of the signal, got {table.shape[1]} column")

@@ -4,6 +4,9 @@ from ._adam import adam as adam
 from ._archive import read_tree as read_tree
 from ._archive import write_atomic as write_atomic
 from ._archive import write_tree as write_tree
+from ._audit import derivative_order as derivative_order
+from ._audit import find_floats as find_floats
+from ._audit import watched as watched
 from ._cache import cache_folder as cache_folder
 from ._cache import cache_size as cache_size
 from ._cache import cached as cached
@@ -70,8 +73,10 @@ __all__ = [
     "check_number",
     "cite",
     "clear_cache",
+    "derivative_order",
     "digest",
     "enable_compilation_cache",
+    "find_floats",
     "fit",
     "fit_seeds",
     "flatten",
@@ -88,6 +93,7 @@ __all__ = [
     "settled",
     "splice",
     "step",
+    "watched",
     "write_atomic",
     "write_tree",
 ]

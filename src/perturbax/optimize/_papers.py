@@ -92,3 +92,78 @@ EDGE_OF_STABILITY = Paper(
     arxiv="2103.00065",
     venue="ICLR",
 )
+
+HAWQ_V3 = Paper(
+    title="HAWQ-V3: Dyadic Neural Network Quantization",
+    authors=(
+        "Zhewei Yao",
+        "Zhen Dong",
+        "Zhangcheng Zheng",
+        "Amir Gholami",
+        "Jiali Yu",
+        "Eric Tan",
+        "Leyuan Wang",
+        "Qijing Huang",
+        "Yida Wang",
+        "Michael W. Mahoney",
+        "Kurt Keutzer",
+    ),
+    year=2021,
+    arxiv="2011.10680",
+    venue="ICML",
+)
+
+HAWQ_V2 = Paper(
+    title="HAWQ-V2: Hessian Aware trace-Weighted Quantization of Neural Networks",
+    authors=(
+        "Zhen Dong",
+        "Zhewei Yao",
+        "Daiyaan Arfeen",
+        "Amir Gholami",
+        "Michael W. Mahoney",
+        "Kurt Keutzer",
+    ),
+    year=2020,
+    arxiv="1911.03852",
+    venue="NeurIPS",
+)
+
+HAWQ_V1 = Paper(
+    title="HAWQ: Hessian AWare Quantization of Neural Networks with Mixed-Precision",
+    authors=("Zhen Dong", "Zhewei Yao", "Amir Gholami", "Michael W. Mahoney", "Kurt Keutzer"),
+    year=2019,
+    arxiv="1905.03696",
+    venue="ICCV",
+)
+
+ZEROQ = Paper(
+    title="ZeroQ: A Novel Zero Shot Quantization Framework",
+    authors=(
+        "Yaohui Cai",
+        "Zhewei Yao",
+        "Zhen Dong",
+        "Amir Gholami",
+        "Michael W. Mahoney",
+        "Kurt Keutzer",
+    ),
+    year=2020,
+    arxiv="2001.00281",
+    venue="CVPR",
+)
+
+INTEGER_ONLY = Paper(
+    title="Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference",
+    authors=(
+        "Benoit Jacob",
+        "Skirmantas Kligys",
+        "Bo Chen",
+        "Menglong Zhu",
+        "Matthew Tang",
+        "Andrew Howard",
+        "Hartwig Adam",
+        "Dmitry Kalenichenko",
+    ),
+    year=2018,
+    arxiv="1712.05877",
+    venue="CVPR",
+)
