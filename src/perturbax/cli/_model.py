@@ -70,10 +70,10 @@ def find_model(name: str) -> Model:
     if ":" not in name:
         raise ValueError(f"--model must be module:callable or one of {', '.join(REFERENCES)}, got {name!r}")
     target = find_callable("--model", name, "model(x, time)")
-    return Model(target, f"{name} {_source_digest(sys.modules[name.partition(':')[0]])}")
+    return Model(target, f"{name} {source_digest(sys.modules[name.partition(':')[0]])}")
 
 
-def _source_digest(module: Any) -> str:
+def source_digest(module: Any) -> str:
     path = inspect.getsourcefile(module) if hasattr(module, "__file__") else None
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16] if path else "built in"
 

@@ -1,13 +1,26 @@
-"""`perturbax verify`: a network and a safety property from files, a verdict; or a folder of both, a table."""
+"""`perturbax verify`: a network and a safety property from files, a verdict; or a folder of both, a table. `perturbax
+verify certify`: certificates of images."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from . import _options as options
+from ._certifying import certify
 
-app = typer.Typer()
+
+class _ProvesByDefault(TyperGroup):
+    """`perturbax verify NETWORK PROPERTY` is `perturbax verify prove NETWORK PROPERTY`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        named = args and (args[0] in self.commands or args[0] in ctx.help_option_names)
+        return super().parse_args(ctx, args if named else ["prove", *args])
+
+
+app = typer.Typer(cls=_ProvesByDefault)
+app.command()(certify)
 
 # Those of solvers of satisfiability, which is what a property asks for.
 _EXIT_CODES = {"falsified": 10, "verified": 20, "unknown": 0}
@@ -19,7 +32,7 @@ _SECONDS = 60.0
 
 
 @app.command()
-def verify(
+def prove(
     network: Annotated[
         Path, typer.Argument(help="An .onnx file with one input and one output, or a folder with an instances.csv.")
     ],

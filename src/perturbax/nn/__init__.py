@@ -12,6 +12,7 @@ from ._gan import GANFit as GANFit
 from ._gan import fit_gan as fit_gan
 from ._layers import Linear as Linear
 from ._mlp import MLP as MLP
+from ._noise_encoder import NoiseEncoder as NoiseEncoder
 from ._residual_mlp import ResidualMLP as ResidualMLP
 from ._residual_unet import ResidualUNet as ResidualUNet
 from ._shallow import DiagonalLinear as DiagonalLinear
@@ -25,6 +26,7 @@ __all__ = [
     "EDMPreconditioned",
     "GANFit",
     "Linear",
+    "NoiseEncoder",
     "NonSaturating",
     "ResidualMLP",
     "ResidualUNet",

@@ -1,5 +1,6 @@
-"""Worlds to work on: operators of imaging, drifts of populations, heat that spreads, and solids that bend or creep."""
+"""Worlds to work on: imaging, populations, heat that spreads, solids that bend or creep, gas chromatographs."""
 
+from . import column as column
 from ._constitutive import AbstractLaw as AbstractLaw
 from ._constitutive import Norton as Norton
 from ._constitutive import PlasticState as PlasticState
@@ -57,6 +58,7 @@ __all__ = [
     "Viscoplastic",
     "box",
     "coil_maps",
+    "column",
     "column_mask",
     "consistent_mass",
     "newmark",
