@@ -17,7 +17,7 @@ from art.estimators.certification.randomized_smoothing import PyTorchRandomizedS
 from _timing import medians
 from perturbax import core, data, nn, verify
 
-SIGMA, N0, N, IMAGES, SHAPE = 0.25, 100, 10_000, 2, (14, 14)
+SIGMA, N0, N, IMAGES, SHAPE = 0.5, 100, 10_000, 2, (14, 14)
 
 
 def trained(x: np.ndarray, labels: np.ndarray) -> verify.NoiseClassifier:
