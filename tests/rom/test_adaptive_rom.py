@@ -149,6 +149,18 @@ def test_a_state_that_is_replayed_is_that_of_the_full_model(unseen):
     np.testing.assert_allclose(stress, exact.full[5].stress, rtol=1e-9, atol=1e-9)
 
 
+def test_the_residual_on_the_whole_mesh_is_that_of_newton_and_large_where_a_model_is_wrong(training, adaptive, unseen):
+    """The full model ends at its tolerance; Galerkin's residual is orthogonal to the modes but not small off them."""
+    full = rom.residual_norm(unseen[1])
+    assert full.shape == (unseen[0].steps,)
+    assert (full <= 1e-8).all()
+    plain = with_method(adaptive, tol=np.inf)
+    found = rom.simulate(unseen[0], plain, key=KEY)
+    wrong = found.error(unseen[1]) > 0.1
+    assert wrong.any()
+    assert (rom.residual_norm(found)[wrong] > 1e-4).all()
+
+
 def test_half_steps_end_near_the_whole_step(training, adaptive):
     problem = training.problems[0]
     with core.float64():

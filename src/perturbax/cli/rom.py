@@ -1,10 +1,11 @@
-"""`perturbax rom`: reduced bases of a user's own simulations."""
+"""`perturbax rom`: reduced bases and boundary conditions of a user's own simulations."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from . import _boundary
 from . import _options as options
 from ._options import check_writable, choose
 
@@ -27,7 +28,7 @@ _VTU = Annotated[Path | None, typer.Option(help="Write the modes as fields on th
 
 @app.callback()
 def _rom() -> None:
-    """Reduced bases: POD, local bases, and whether they are worth it."""
+    """Reduced bases and models, and random boundary conditions of submodels."""
 
 
 @app.command()
@@ -256,3 +257,7 @@ def run(
     if not found.trusted:
         note("not trusted: beyond --max-full-share steps are reduced although their estimate is above --tol")
     print(out)
+
+
+app.command("boundary-train")(_boundary.boundary_train)
+app.command("boundary-sample")(_boundary.boundary_sample)
