@@ -4,8 +4,8 @@
 batches of 32 unless told otherwise, so it is timed with larger ones too. The noise is drawn by each on its own, so the
 counts agree up to their sampling error.
 
-The forward passes are the same, so the ratio tends to 1 with the size of the network. On a CPU more than half of our time
-goes into normal numbers, most of it into the inverse error function.
+The forward passes are the same, so the ratio tends to 1 with the size of the network. On a CPU more than half of our
+time goes into normal numbers, most of it into the inverse error function.
 """
 
 import importlib.metadata
