@@ -128,9 +128,11 @@ def plot(table: "pd.DataFrame") -> Any:
 
     figure = Figure(figsize=(12.5, 4.6), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1.5, 1.0))
+    # Of the seeds that all methods have, so that no method has easier labels than another.
+    common = table[table["seed"].isin(select(table, part="baselines")["seed"])]
     for name, color, label, calls in _CURVES:
         column = f"curve {name}"
-        curves = list(table[column].dropna()) if column in table else []
+        curves = list(common[column].dropna()) if column in common else []
         if curves:
             middle = np.median(np.stack(curves), axis=0)
             words = f"{label} ({calls} call{'s' * (calls > 1)} a draw)"
