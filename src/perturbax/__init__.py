@@ -14,6 +14,7 @@ __all__ = [
     "core",
     "data",
     "diffusion",
+    "dynamics",
     "interop",
     "linalg",
     "nn",
