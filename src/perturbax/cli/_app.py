@@ -30,6 +30,7 @@ _COMMANDS = {
     "linalg": "Linear systems from files, by classical solvers and by trained networks, side by side.",
     "verify": "Safety properties of neural networks: a proof or a counterexample, from ONNX and VNN-LIB files.",
     "rom": "Reduced bases of your simulations: POD, local bases, and whether they are worth it.",
+    "dynamics": "Neural collapse of the features of your network, layer by layer, and a model that explains it.",
     "optimize": "The relaxation of a solver, learned along a sequence; the sharpness of a trained model.",
     "stats": "Excursions, reusable holdouts, robust subsets and distributions near a manifold.",
     "nn": "Initial values and spectra of state-space layers.",

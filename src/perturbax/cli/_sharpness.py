@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from . import _options as options
+from ._archives import load_archive
 
 
 def sharpness(
@@ -15,7 +16,9 @@ def sharpness(
     params: Annotated[
         Path, typer.Option(help="A .safetensors or .npz file; apply gets a dict of its arrays by their names.")
     ],
-    data: Annotated[Path, typer.Option(help="A .npz file with inputs and targets, a row for each sample.")],
+    data: Annotated[
+        Path, typer.Option(help="A .npz or .safetensors file with inputs and targets, a row for each sample.")
+    ],
     learning_rate: Annotated[float, typer.Option(help="Of the SGD that is asked about.")],
     batch_size: Annotated[int, typer.Option(min=1, help="Of the SGD that is asked about, with replacement.")] = 1,
     full_batch: Annotated[bool, typer.Option("--full-batch", help="Ask about gradient descent on all data.")] = False,
@@ -89,46 +92,12 @@ def sharpness(
 def _params(path: Path) -> dict[str, Any]:
     import jax.numpy as jnp
 
-    if not path.is_file():
-        raise ValueError(f"--params: there is no file {path}")
-    if path.suffix == ".safetensors":
-        arrays = _safetensors(path)
-    elif path.suffix == ".npz":
-        arrays = _npz("--params", path)
-    else:
-        raise ValueError(f"--params: {path} must be a .safetensors or .npz file")
-    return {name: jnp.asarray(array) for name, array in arrays.items()}
-
-
-def _safetensors(path: Path) -> dict[str, Any]:
-    try:
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError("--params needs safetensors: pip install 'perturbax[safetensors]'") from None
-    try:
-        return load_file(path)
-    except SafetensorError as error:
-        raise ValueError(f"--params: {path} is no readable .safetensors file ({error})") from None
+    return {name: jnp.asarray(array) for name, array in load_archive("--params", path).items()}
 
 
 def _data(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise ValueError(f"--data: there is no file {path}")
-    arrays = _npz("--data", path)
+    arrays = load_archive("--data", path)
     missing = [name for name in ("inputs", "targets") if name not in arrays]
     if missing:
         raise ValueError(f"--data: {path} must hold inputs and targets, it has {', '.join(arrays) or 'nothing'}")
     return arrays
-
-
-def _npz(option: str, path: Path) -> dict[str, Any]:
-    import zipfile
-
-    import numpy as np
-
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (ValueError, EOFError, OSError, AttributeError, TypeError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{option}: {path} is no readable .npz file of arrays ({error})") from None

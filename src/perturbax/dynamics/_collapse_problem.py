@@ -42,7 +42,7 @@ class CollapseProblem(eqx.Module):
     - `classifier_decay`: `lambda_W`, `feature_decay`: `lambda_H`, `proximity`: `beta`, all at least 0.
 
     **Raises:** `TypeError`, `ValueError` for shapes that do not fit, values that are not finite, fewer than two
-    classes, or `classifier_decay=0` with features that are not of full column rank, for which no best classifier is unique.
+    classes, or `classifier_decay=0` with features that are not of full column rank, which have many best classifiers.
 
     >>> CollapseProblem(np.eye(4), [0, 0, 1, 1]).means.shape
     (2, 4)

@@ -1,7 +1,7 @@
 r"""How far class features are from neural collapse.
 
-With the class means `m_k` of `K` classes, `N` samples `h_i` with deviations `z_i = h_i - m_k(i)` from them, the mean `g`
-of the class means and `A = (m_k - g)` in rows,
+With the class means `m_k` of `K` classes, `N` samples `h_i` with deviations `z_i = h_i - m_k(i)` from them, the mean
+`g` of the class means and `A = (m_k - g)` in rows,
 
     Sigma_W = Z^T Z / N,      Sigma_B = A^T A / K
     NC1     = tr(Sigma_W pinv(Sigma_B)) / K = sum_j v_j^T Sigma_W v_j / s_j^2      with A = U diag(s) V^T
@@ -9,8 +9,8 @@ of the class means and `A = (m_k - g)` in rows,
     NC2     = | A A^T / |A A^T| - E |,    E = (I - 1 1^T / K) / sqrt(K - 1), the Gram matrix of a simplex frame
     NC3     = | W A^T / |W A^T| - E |
 
-all norms Frobenius. In `d < K - 1` dimensions NC2 is at least `sqrt(2 - 2 sqrt(d / (K - 1)))`: a Gram matrix of rank `d`
-has the largest inner product with `E` when it is a multiple of a projector.
+all norms Frobenius. In `d < K - 1` dimensions NC2 is at least `sqrt(2 - 2 sqrt(d / (K - 1)))`: a Gram matrix of rank
+`d` has the largest inner product with `E` when it is a multiple of a projector.
 """
 
 import math
@@ -161,11 +161,9 @@ def _distance(matrix: Array, frame: Array) -> Array:
 def _check_features(features: Any) -> Any:
     features = check_array("features", features, ndim=2, finite=False)
     if not isinstance(features, Tracer):
-        broken = ~np.isfinite(np.asarray(features)).all(1)
-        if broken.any():
-            raise ValueError(
-                f"features must be finite, row {broken.argmax()} is the first of {broken.sum()} that is not"
-            )
+        broken = np.flatnonzero(~np.isfinite(np.asarray(features)).all(1))
+        if broken.size:
+            raise ValueError(f"features must be finite, row {broken[0]} is the first of {broken.size} that is not")
     return features
 
 
