@@ -69,7 +69,7 @@ def matching_proximity(problem: CollapseProblem, nc1_trace: float) -> float:
     **Arguments:** `problem`: with the features before the layer; its own `proximity` does not matter; `nc1_trace`:
     `tr Sigma_W / tr Sigma_B` behind it.
 
-    **Returns:** `beta`, to a relative `1e-9`.
+    **Returns:** `beta`, to a relative `1e-7`.
 
     **Raises:** `TypeError`, `ValueError` when the variability is not positive or not below that of the given features,
     which the model never raises; `SolverError` when a minimiser does not converge.
@@ -99,7 +99,7 @@ def matching_proximity(problem: CollapseProblem, nc1_trace: float) -> float:
         for decade in range(1, _DECADES + 1):
             inner, outer = (direction * np.log(10.0) * at for at in (decade - 1, decade))
             if direction * excess(outer) >= 0.0:
-                return float(np.exp(brentq(excess, inner, outer, xtol=1e-9)))
+                return float(np.exp(brentq(excess, inner, outer, xtol=1e-7)))
         raise SolverError(f"matching_proximity: no proximity gives a variability of {target:.4g}")
 
 

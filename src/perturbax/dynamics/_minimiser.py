@@ -24,6 +24,8 @@ from ._flow import Path
 
 # To which part Newton's system is solved: five steps then gain ten digits.
 _INEXACT = 1e-2
+# Damping, in the metric in which an exact step has the second derivative 1: the least that is not 0, and its changes.
+_LEAST, _CHANGE = 1e-4, 4.0
 # Newton's method from the left of a root that it approaches from there takes 5 to 10 steps.
 _NEWTON_STEPS = 100
 
@@ -62,21 +64,22 @@ def end_only(h: FilteredFeatures, W: Array, result: Any, stats: dict[str, Any]) 
 
 
 class Turn(eqx.Module):
-    """Features, the best classifier for them, and `sqrt(N) |dL/dH|`; `products` of the second derivative so far."""
+    """Features, the best classifier for them, and `sqrt(N) |dL/dH|`; of Newton's method the `damping` of the next step
+    and the `products` with the second derivative so far."""
 
     features: FilteredFeatures
     classifier: Float[Array, "K d"]
     residual: Float[Array, ""]
+    damping: Float[Array, ""]
     products: Int[Array, ""]
 
 
 @eqx.filter_jit
 def alternate(model: CollapseModel, tol: Float[Array, ""], max_steps: int) -> Iteration:
     """Exact steps in turn, until the residual is at most `tol`."""
-    start = _turn(model, model.start, jnp.zeros((), jnp.int32))
     return iterate(
         lambda turn: _exact_step(model, turn),
-        start,
+        _first(model),
         done=lambda _, turn: turn.residual <= tol,
         max_steps=max_steps,
         throw=False,
@@ -85,32 +88,44 @@ def alternate(model: CollapseModel, tol: Float[Array, ""], max_steps: int) -> It
 
 @eqx.filter_jit
 def newton(model: CollapseModel, tol: Float[Array, ""], max_steps: int, inner_steps: int) -> Iteration:
-    """Newton's steps, each replaced by an exact one where it does not lower the objective at least as far."""
+    """Newton's steps, each replaced by an exact one where it does not lower the objective at least as far.
+
+    The damping grows after such a step and shrinks after others. It is what leaves a saddle, where the second
+    derivative is negative, in few steps.
+    """
 
     def step(turn: Turn) -> Turn:
         exact = _exact_step(model, turn)
-        W, products = _newton_step(model, exact.classifier, inner_steps)
-        bold = _turn(model, model.features(W), turn.products + products)
-        exact = eqx.tree_at(lambda turn: turn.products, exact, bold.products)
+        W, products = _newton_step(model, exact.classifier, turn.damping, inner_steps)
+        bold = _turn(model, model.features(W), exact)
         goals = [model.objective(turn.features, turn.classifier) for turn in (bold, exact)]
         # Up to rounding, which is all that is left of the difference near the end.
         good = goals[0] <= goals[1] * (1.0 + 4.0 * jnp.finfo(goals[1].dtype).eps)
-        return jax.tree.map(lambda a, b: jnp.where(good, a, b), bold, exact)
+        taken = jax.tree.map(lambda a, b: jnp.where(good, a, b), bold, exact)
+        smaller = jnp.where(turn.damping > _LEAST, turn.damping / _CHANGE, 0.0)
+        damping = jnp.where(good, smaller, jnp.maximum(_CHANGE * turn.damping, _LEAST))
+        return eqx.tree_at(lambda t: (t.damping, t.products), taken, (damping, turn.products + products))
 
-    start = _turn(model, model.start, jnp.zeros((), jnp.int32))
-    return iterate(step, start, done=lambda _, turn: turn.residual <= tol, max_steps=max_steps, throw=False)
+    return iterate(step, _first(model), done=lambda _, turn: turn.residual <= tol, max_steps=max_steps, throw=False)
 
 
-def _turn(model: CollapseModel, h: FilteredFeatures, products: Int[Array, ""]) -> Turn:
+def _first(model: CollapseModel) -> Turn:
+    zero = jnp.zeros((), model.means0.dtype)
+    return _turn(model, model.start, Turn(model.start, model.means0, zero, zero, jnp.zeros((), jnp.int32)))
+
+
+def _turn(model: CollapseModel, h: FilteredFeatures, last: Turn) -> Turn:
     W = model.classifier(h)
-    return Turn(h, W, model.norm(model.velocity(h, W)), products)
+    return Turn(h, W, model.norm(model.velocity(h, W)), last.damping, last.products)
 
 
 def _exact_step(model: CollapseModel, turn: Turn) -> Turn:
-    return _turn(model, model.features(turn.classifier), turn.products)
+    return _turn(model, model.features(turn.classifier), turn)
 
 
-def _newton_step(model: CollapseModel, W: Float[Array, "K d"], inner_steps: int) -> tuple[Array, Int[Array, ""]]:
+def _newton_step(
+    model: CollapseModel, W: Float[Array, "K d"], damping: Float[Array, ""], inner_steps: int
+) -> tuple[Array, Int[Array, ""]]:
     """The next classifier, and how many products with the second derivative it took."""
 
     def gradient(W: Array) -> Array:
@@ -126,7 +141,10 @@ def _newton_step(model: CollapseModel, W: Float[Array, "K d"], inner_steps: int)
     def back(V: Array) -> Array:
         return jsp.linalg.solve_triangular(root, V.T, lower=True).T
 
-    found = conjugate_gradients(lambda U: back(product(out(U))), -back(g), max_steps=inner_steps, rtol=_INEXACT)
+    def operator(U: Array) -> Array:
+        return back(product(out(U))) + damping * U
+
+    found = conjugate_gradients(operator, -back(g), max_steps=inner_steps, rtol=_INEXACT)
     return W + out(found.x), found.applications
 
 
