@@ -251,8 +251,8 @@ def _dynamics(folder: Path) -> list[str]:
     from perturbax import data, dynamics
 
     digits = data.digits()
-    pixels = digits.flat[:300] - digits.flat.mean(0)
-    problem = dynamics.CollapseProblem(pixels, digits.labels[:300], feature_decay=0.0, proximity=0.0)
+    centred = digits.flat[:300] - digits.flat[:300].mean(0)
+    problem = dynamics.CollapseProblem(centred, digits.labels[:300], feature_decay=0.0, proximity=0.0)
     found = dynamics.flow(problem, dynamics.CentralPathFlow(end=20.0, points=11)).metrics
     before, after = (f"{found.nc1_trace[i]:.2f} ({100 * found.ncc[i]:.0f} % misplaced)" for i in (0, -1))
     return [f"variability within over between the classes: {before} at the start, {after} at the end"]

@@ -23,8 +23,8 @@ class CollapseFlow(eqx.Module):
     - `filter`: `P` at the last time, with deviations `Z = Z0 P`; `None` for a method whose features are no linear
       function of the given ones.
     - `result`: how it went.
-    - `stats`: `"evaluations"` of the best classifier, of the velocity or of gradients; `"residual"`, the norm
-      `sqrt(N) |dL/dH|`, of methods that look for the end.
+    - `stats`: `"evaluations"` of the best classifier, of the velocity or of gradients; of methods that look for the end
+      `"residual"`, the norm `sqrt(N) |dL/dH|`, and `"products"` with the second derivative.
     """
 
     times: Float[np.ndarray, " T"]
