@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ._archives import load_archive
+from ._arrays import load_archive, load_npy
 from ._points import load_points
 
 _ARCHIVES = (".npz", ".safetensors")
@@ -32,15 +32,7 @@ def load_layers(option: str, paths: Sequence[Path]) -> dict[str, np.ndarray]:
 
 def load_labels(option: str, path: Path) -> np.ndarray:
     """Integers, one for each sample, from a `.npy` or `.csv` file with one column."""
-    if path.suffix == ".npy":
-        if not path.is_file():
-            raise ValueError(f"{option}: there is no file {path}")
-        try:
-            values = np.asarray(np.load(path, allow_pickle=False))
-        except (ValueError, EOFError, OSError) as error:
-            raise ValueError(f"{option}: {path} is no readable .npy file of numbers ({error})") from None
-    else:
-        values = load_points(option, path)
+    values = load_npy(option, path) if path.suffix == ".npy" else load_points(option, path)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim != 1 or values.dtype.kind not in "fiu" or (values != np.round(values)).any():

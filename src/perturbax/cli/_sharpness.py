@@ -6,7 +6,6 @@ from typing import Annotated, Any
 import typer
 
 from . import _options as options
-from ._archives import load_archive
 
 
 def sharpness(
@@ -16,9 +15,7 @@ def sharpness(
     params: Annotated[
         Path, typer.Option(help="A .safetensors or .npz file; apply gets a dict of its arrays by their names.")
     ],
-    data: Annotated[
-        Path, typer.Option(help="A .npz or .safetensors file with inputs and targets, a row for each sample.")
-    ],
+    data: Annotated[Path, typer.Option(help="A .npz file with inputs and targets, a row for each sample.")],
     learning_rate: Annotated[float, typer.Option(help="Of the SGD that is asked about.")],
     batch_size: Annotated[int, typer.Option(min=1, help="Of the SGD that is asked about, with replacement.")] = 1,
     full_batch: Annotated[bool, typer.Option("--full-batch", help="Ask about gradient descent on all data.")] = False,
@@ -40,8 +37,8 @@ def sharpness(
     from perturbax import optimize
     from perturbax.core import enable_compilation_cache
 
+    from ._callable import find_callable
     from ._console import note, print_json, print_table
-    from ._model import find_callable
 
     apply = find_callable("--model", model, "apply(params, x)")
     arrays, samples = _params(params), _data(data)
@@ -92,11 +89,15 @@ def sharpness(
 def _params(path: Path) -> dict[str, Any]:
     import jax.numpy as jnp
 
+    from ._arrays import load_archive
+
     return {name: jnp.asarray(array) for name, array in load_archive("--params", path).items()}
 
 
 def _data(path: Path) -> dict[str, Any]:
-    arrays = load_archive("--data", path)
+    from ._arrays import load_npz
+
+    arrays = load_npz("--data", path)
     missing = [name for name in ("inputs", "targets") if name not in arrays]
     if missing:
         raise ValueError(f"--data: {path} must hold inputs and targets, it has {', '.join(arrays) or 'nothing'}")

@@ -56,9 +56,9 @@ def verify(
 
     Exit codes: 10 a counterexample was found (sat), 20 there is none (unsat), 0 unknown, or a folder was done.
     """
-    from perturbax.core import check_choice, enable_compilation_cache
+    from perturbax.core import enable_compilation_cache
 
-    check_choice("--method", method, ("auto", "inputs", "activations"))
+    method = options.choose("--method", method, ("auto", "inputs", "activations"))
     out = Path("results.csv") if out is None and network.is_dir() else out
     for option, path in (("--out", out), ("--checkpoint", checkpoint)):
         if path is not None:
@@ -74,12 +74,10 @@ def verify(
         assert out is not None
         _folder(network, out, decide, timeout, as_json)
         return
-    for name, path in (("NETWORK", network), ("PROPERTY", prop)):
-        if path is None:
-            raise ValueError("PROPERTY must be given: a .vnnlib file")
-        if not path.is_file():
-            raise ValueError(f"{name}: there is no file {path}")
-    assert prop is not None
+    if prop is None:
+        raise ValueError("PROPERTY must be given: a .vnnlib file")
+    options.check_file("NETWORK", network)
+    options.check_file("PROPERTY", prop)
     verdict, result, word = decide(network, prop, _SECONDS if timeout is None else timeout)
     _tell(verdict, result, word, out, as_json)
     raise typer.Exit(_EXIT_CODES[verdict.status])

@@ -29,16 +29,17 @@ from ._gappy import q_deim as q_deim
 from ._k_medoids import Medoids as Medoids
 from ._k_medoids import k_medoids as k_medoids
 from ._mass import mass_matrix as mass_matrix
+from ._out_of_balance import residual_norm as residual_norm
 from ._pod import POD as POD
 from ._pod import AbstractFactorisation as AbstractFactorisation
 from ._pod import MethodOfSnapshots as MethodOfSnapshots
 from ._pod import OrthogonalSVD as OrthogonalSVD
-from ._pod import RandomisedSVD as RandomisedSVD
+from ._pod import RandomizedSVD as RandomizedSVD
 from ._pod import pod as pod
 from ._reduced import ReducedModel as ReducedModel
-from ._reduced import load_reduced as load_reduced
 from ._rom_net import ROMNet as ROMNet
 from ._rom_net import rom_net as rom_net
+from ._saved import load_reduced as load_reduced
 from ._simulate import AbstractFullMethod as AbstractFullMethod
 from ._simulate import AbstractReduction as AbstractReduction
 from ._simulate import FullStep as FullStep
@@ -104,7 +105,7 @@ __all__ = [
     "ProjectionError",
     "ROMNet",
     "RandomClusters",
-    "RandomisedSVD",
+    "RandomizedSVD",
     "ReducedModel",
     "RomSolution",
     "Segment",
@@ -122,6 +123,7 @@ __all__ = [
     "pod",
     "q_deim",
     "reduce",
+    "residual_norm",
     "rom_net",
     "simulate",
 ]

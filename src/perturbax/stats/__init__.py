@@ -28,6 +28,7 @@ from ._excursions import StationaryGaussian as StationaryGaussian
 from ._excursions import excursions as excursions
 from ._expression import parse_query as parse_query
 from ._fit_distribution import AbstractDistributionMethod as AbstractDistributionMethod
+from ._fit_distribution import AbstractGeneratedLaw as AbstractGeneratedLaw
 from ._fit_distribution import AbstractLaw as AbstractLaw
 from ._fit_distribution import Candidates as Candidates
 from ._fit_distribution import FittedDistribution as FittedDistribution
@@ -122,6 +123,7 @@ __all__ = [
     "AbstractAnalyst",
     "AbstractDistributionMethod",
     "AbstractExcursionMethod",
+    "AbstractGeneratedLaw",
     "AbstractInstanceNoise",
     "AbstractLatent",
     "AbstractLatentLikelihood",

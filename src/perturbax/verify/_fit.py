@@ -69,11 +69,24 @@ class CertifiedFit(eqx.Module):
 
 
 class AbstractCertifiedTraining(Method):
-    """A method of `verify.fit`: an upper bound of the cross entropy on a box."""
+    """A method of `verify.fit`: an upper bound of the cross entropy on a box.
+
+    **Arguments:** `bound`: the method that bounds rows, `None` for CROWN on intervals.
+    """
+
+    bound: eqx.AbstractVar[AbstractBoundMethod | None]
+
+    def __check_init__(self):
+        if self.bound is not None:
+            check_instance("bound", self.bound, AbstractBoundMethod, "a method such as IBP()")
 
     @abc.abstractmethod
     def worst(self, network: Any, inputs: Box, label: Array) -> Float[Array, ""]:
         """The bound for one instance, differentiable in the network."""
+
+    def lower(self, graph: Graph, rows: Array) -> Float[Array, " rows"]:
+        """Lower bounds of rows of the output."""
+        return _by_crown(graph, rows) if self.bound is None else self.bound.propagate(graph, rows).lower
 
 
 def fit(
@@ -148,10 +161,8 @@ def fit(
     return CertifiedFit(network, np.concatenate(losses), np.concatenate(radii), stats)
 
 
-def lower_rows(graph: Graph, rows: Array, bound: AbstractBoundMethod | None) -> Float[Array, " rows"]:
-    """Lower bounds of rows of the output; by CROWN on intervals when no method is given."""
-    if bound is not None:
-        return bound.propagate(graph, rows).lower
+def _by_crown(graph: Graph, rows: Array) -> Float[Array, " rows"]:
+    """Lower bounds of rows of the output by CROWN on intervals."""
     known: dict[Any, Any] = dict(zip(graph.program.inputs, boxes_of(graph), strict=True))
     for equation in graph.program.equations:
         if equation.name == "logsumexp":
