@@ -15,6 +15,7 @@ __all__ = [
     "core",
     "data",
     "diffusion",
+    "dynamics",
     "interop",
     "linalg",
     "nn",

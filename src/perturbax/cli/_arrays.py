@@ -51,6 +51,24 @@ def load_npz(option: str, path: Path, names: Sequence[str] | None = None) -> dic
     return arrays
 
 
+def load_archive(option: str, path: Path) -> dict[str, np.ndarray]:
+    """The arrays in an `.npz` or `.safetensors` file by their names."""
+    check_file(option, path)
+    if path.suffix == ".npz":
+        return load_npz(option, path)
+    if path.suffix != ".safetensors":
+        raise ValueError(f"{option}: {path} must be a .safetensors or .npz file")
+    try:
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(f"{option} needs safetensors: pip install 'perturbax[safetensors]'") from None
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise ValueError(f"{option}: {path} is no readable .safetensors file ({error})") from None
+
+
 def check_numbers(option: str, path: str | Path, array: Any, kinds: str) -> np.ndarray:
     """Refuse what is no array of numbers, or has none."""
     if isinstance(array, np.lib.npyio.NpzFile):

@@ -3,9 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from ._arrays import load_npz
-from ._options import check_file
-
 
 def load_parameters(path: Path) -> dict[str, Any]:
     """The arrays of a .safetensors or .npz file by their names.
@@ -14,20 +11,6 @@ def load_parameters(path: Path) -> dict[str, Any]:
     """
     import jax.numpy as jnp
 
-    check_file("--params", path)
-    if path.suffix not in (".safetensors", ".npz"):
-        raise ValueError(f"--params: {path} must be a .safetensors or .npz file")
-    arrays = load_npz("--params", path) if path.suffix == ".npz" else _safetensors(path)
-    return {name: jnp.asarray(array) for name, array in arrays.items()}
+    from ._arrays import load_archive
 
-
-def _safetensors(path: Path) -> dict[str, Any]:
-    try:
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError("--params needs safetensors: pip install 'perturbax[safetensors]'") from None
-    try:
-        return load_file(path)
-    except SafetensorError as error:
-        raise ValueError(f"--params: {path} is no readable .safetensors file ({error})") from None
+    return {name: jnp.asarray(array) for name, array in load_archive("--params", path).items()}

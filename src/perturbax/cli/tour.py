@@ -263,6 +263,17 @@ def _pde(folder: Path) -> list[str]:
     return [f"rates 400 and 7.00, 250 and 2.80 are found as {rates}"]
 
 
+def _dynamics(folder: Path) -> list[str]:
+    from perturbax import data, dynamics
+
+    digits = data.digits()
+    centred = digits.flat[:300] - digits.flat[:300].mean(0)
+    problem = dynamics.CollapseProblem(centred, digits.labels[:300], feature_decay=0.0, proximity=0.0)
+    found = dynamics.flow(problem, dynamics.CentralPathFlow(end=20.0, points=11)).metrics
+    before, after = (f"{found.nc1_trace[i]:.2f} ({100 * found.ncc[i]:.0f} % misplaced)" for i in (0, -1))
+    return [f"variability within over between the classes: {before} at the start, {after} at the end"]
+
+
 def _verify(folder: Path) -> list[str]:
     import jax
     import numpy as np
@@ -332,6 +343,7 @@ STOPS: tuple[Stop, ...] = (
     ("nn", "how strongly state-space layers answer to waves", _nn),
     ("rom", "one reduced basis, and eight local ones", _rom),
     ("pde, approximate", "two peaks of a chromatograph, and the rates behind them", _pde),
+    ("dynamics", "the features of digits on their way to collapse", _dynamics),
     ("verify", "what a network can answer on a box of inputs, proved", _verify),
     ("interop", "the same sampler on arrays of other libraries", _interop),
     ("studies", "a published claim, in the smallest form of its study", _studies),

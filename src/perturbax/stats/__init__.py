@@ -12,6 +12,8 @@ from ._causal_graph import CausalGraph as CausalGraph
 from ._causal_graph import canonical_subset as canonical_subset
 from ._causal_graph import equivalence_classes as equivalence_classes
 from ._circulant import CirculantEmbedding as CirculantEmbedding
+from ._collapse_metrics import CollapseMetrics as CollapseMetrics
+from ._collapse_metrics import collapse_metrics as collapse_metrics
 from ._discovery import CDNOD as CDNOD
 from ._discovery import FisherZ as FisherZ
 from ._discovery import KernelTest as KernelTest
@@ -147,6 +149,7 @@ __all__ = [
     "CirculantEmbedding",
     "Classes",
     "ClassicalIIA",
+    "CollapseMetrics",
     "Discrepancy",
     "DiscreteModel",
     "EffectiveRounds",
@@ -208,6 +211,7 @@ __all__ = [
     "autocorrelation",
     "bootstrap_theta",
     "canonical_subset",
+    "collapse_metrics",
     "covariances",
     "energy_distance",
     "equivalence_classes",
