@@ -1,9 +1,22 @@
-"""Parameters that are learned: of solvers, one instance after another, and of models, whose minima SGD chooses."""
+"""Parameters that are found: of solvers along a sequence, of models by SGD, of simulations that explain data."""
 
 from ._cost_estimator import AbstractCostEstimator as AbstractCostEstimator
 from ._cost_estimator import ImportanceWeighted as ImportanceWeighted
 from ._cost_estimator import ReducedVariance as ReducedVariance
+from ._database import Database as Database
+from ._database import build_database as build_database
+from ._database import read_database as read_database
 from ._draw import DrawWithReplacement as DrawWithReplacement
+from ._encoding import AbstractEncoding as AbstractEncoding
+from ._encoding import Downsample as Downsample
+from ._encoding import FullResolution as FullResolution
+from ._encoding import PrincipalComponents as PrincipalComponents
+from ._encoding import RandomProjection as RandomProjection
+from ._hausdorff import Hausdorff as Hausdorff
+from ._inverse_problem import InverseProblem as InverseProblem
+from ._invert import AbstractInversionMethod as AbstractInversionMethod
+from ._invert import Estimate as Estimate
+from ._invert import invert as invert
 from ._least_squares import LeastSquares as LeastSquares
 from ._linear_sequence import LinearSequence as LinearSequence
 from ._linearised_sgd import LinearisedSGD as LinearisedSGD
@@ -16,6 +29,10 @@ from ._sequence import SolverSequence as SolverSequence
 from ._sharpness import AbstractSharpnessMethod as AbstractSharpnessMethod
 from ._sharpness import Sharpness as Sharpness
 from ._sharpness import sharpness as sharpness
+from ._similarity import AbstractSimilarity as AbstractSimilarity
+from ._similarity import Bernoulli as Bernoulli
+from ._similarity import Dice as Dice
+from ._similarity import SquaredError as SquaredError
 from ._stability import AbstractSharpnessBound as AbstractSharpnessBound
 from ._stability import AbstractStabilityMethod as AbstractStabilityMethod
 from ._stability import Stability as Stability
@@ -29,13 +46,19 @@ from .asymptotic_oracle import AsymptoticOracle as AsymptoticOracle
 from .best_in_hindsight import BestInHindsight as BestInHindsight
 from .binned import Binned as Binned
 from .chebcb import ChebCB as ChebCB
+from .cmaes import CMAES as CMAES
+from .database_query import DatabaseQuery as DatabaseQuery
 from .exact_second_moment import ExactSecondMoment as ExactSecondMoment
 from .exact_sharpness import ExactSharpness as ExactSharpness
 from .exp3 import Exp3 as Exp3
 from .fixed import Fixed as Fixed
 from .frobenius_bound import FrobeniusBound as FrobeniusBound
 from .golden_section import GoldenSection as GoldenSection
+from .gradient_map import GradientMAP as GradientMAP
+from .learned_regression import LearnedRegression as LearnedRegression
 from .probed_sharpness import ProbedSharpness as ProbedSharpness
+from .random_walk_metropolis import RandomWalkMetropolis as RandomWalkMetropolis
+from .rejection_abc import RejectionABC as RejectionABC
 from .sharp_bound import SharpBound as SharpBound
 from .top_eigenvalue_bound import TopEigenvalueBound as TopEigenvalueBound
 from .trace_bound import TraceBound as TraceBound
@@ -43,43 +66,66 @@ from .tsallis_inf import TsallisINF as TsallisINF
 from .ucb1 import UCB1 as UCB1
 
 __all__ = [
+    "CMAES",
     "UCB1",
     "AbstractCostEstimator",
+    "AbstractEncoding",
+    "AbstractInversionMethod",
     "AbstractReference",
     "AbstractSequence",
     "AbstractSharpnessBound",
     "AbstractSharpnessMethod",
+    "AbstractSimilarity",
     "AbstractStabilityMethod",
     "AbstractTuner",
     "AsymptoticOracle",
+    "Bernoulli",
     "BestInHindsight",
     "Binned",
     "ChebCB",
     "Choice",
     "CostTable",
+    "Database",
+    "DatabaseQuery",
+    "Dice",
+    "Downsample",
     "DrawWithReplacement",
+    "Estimate",
     "ExactSecondMoment",
     "ExactSharpness",
     "Exp3",
     "Fixed",
     "FrobeniusBound",
+    "FullResolution",
     "GoldenSection",
+    "GradientMAP",
+    "Hausdorff",
     "ImportanceWeighted",
+    "InverseProblem",
+    "LearnedRegression",
     "LeastSquares",
     "LinearSequence",
     "LinearisedSGD",
+    "PrincipalComponents",
     "ProbedSharpness",
+    "RandomProjection",
+    "RandomWalkMetropolis",
     "ReducedVariance",
+    "RejectionABC",
     "SharpBound",
     "Sharpness",
     "SharpnessTracker",
     "SolverSequence",
+    "SquaredError",
     "Stability",
     "TopEigenvalueBound",
     "TraceBound",
     "TsallisINF",
     "Tuner",
     "Tuning",
+    "build_database",
+    "invert",
+    "read_database",
     "second_moments",
     "sharpness",
     "stability",

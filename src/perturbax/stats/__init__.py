@@ -54,6 +54,8 @@ from ._latent_likelihood import Quadrature as Quadrature
 from ._linear_posterior import linear_posterior as linear_posterior
 from ._mechanisms import Additive as Additive
 from ._mechanisms import Tabular as Tabular
+from ._prior import AbstractPrior as AbstractPrior
+from ._prior import UniformPrior as UniformPrior
 from ._query_noise import AbstractNoise as AbstractNoise
 from ._query_noise import Laplace as Laplace
 from ._query_noise import Normal as Normal
@@ -125,6 +127,7 @@ __all__ = [
     "AbstractLatentLikelihood",
     "AbstractLaw",
     "AbstractNoise",
+    "AbstractPrior",
     "AbstractQueryMethod",
     "AbstractRobustMethod",
     "AbstractSieve",
@@ -199,6 +202,7 @@ __all__ = [
     "Tabular",
     "Thresholdout",
     "UniformLatent",
+    "UniformPrior",
     "WholeSet",
     "WholeStableSet",
     "answer_queries",

@@ -1,5 +1,6 @@
-"""Worlds to work on: operators of imaging, drifts of populations, heat that spreads, and solids that creep."""
+"""Worlds to work on: operators of imaging, drifts of populations, heat, solids that creep, tumours that grow."""
 
+from ._brain import BrainAnatomy as BrainAnatomy
 from ._constitutive import AbstractLaw as AbstractLaw
 from ._constitutive import Norton as Norton
 from ._constitutive import PlasticState as PlasticState
@@ -22,6 +23,9 @@ from ._mri import point_mask as point_mask
 from ._solid import Solid as Solid
 from ._solid import box as box
 from ._tomography import ParallelBeamCT as ParallelBeamCT
+from ._tumour import FisherKolmogorov as FisherKolmogorov
+from ._tumour import TumourPrior as TumourPrior
+from ._tumour import physical_rates as physical_rates
 from ._viscoplastic import Separable as Separable
 from ._viscoplastic import Viscoplastic as Viscoplastic
 
@@ -30,7 +34,9 @@ __all__ = [
     "AbstractImaging",
     "AbstractLaw",
     "Blur",
+    "BrainAnatomy",
     "EllipticVortex",
+    "FisherKolmogorov",
     "Heat2D",
     "Inpainting",
     "LambOseen",
@@ -44,10 +50,12 @@ __all__ = [
     "Stack",
     "Subsampling",
     "Table",
+    "TumourPrior",
     "TwoChannel",
     "Viscoplastic",
     "box",
     "coil_maps",
     "column_mask",
+    "physical_rates",
     "point_mask",
 ]
