@@ -1,6 +1,8 @@
 """Volumes of medical images in NIfTI files, by nibabel."""
 
+import gzip
 import os
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +64,14 @@ def read_nifti(path: str | os.PathLike[str]) -> Volume:
     try:
         image = nibabel.Nifti1Image.from_bytes(_unpacked(path))
         return Volume(np.asarray(image.dataobj), image.affine)
-    except (nibabel.filebasedimages.ImageFileError, nibabel.wrapstruct.WrapStructError, OSError, EOFError) as error:
+    except (
+        nibabel.filebasedimages.ImageFileError,
+        nibabel.spatialimages.HeaderDataError,
+        nibabel.wrapstruct.WrapStructError,
+        zlib.error,
+        OSError,
+        EOFError,
+    ) as error:
         raise ValueError(f"{os.fspath(path)} cannot be read as NIfTI: {error}") from None
     except ValueError as error:
         raise ValueError(f"{os.fspath(path)}: {error}") from None
@@ -76,8 +85,6 @@ def write_nifti(path: str | os.PathLike[str], volume: Volume) -> None:
     **Raises:** `ModuleNotFoundError` without nibabel, `ValueError` for another ending, `OSError` when the file cannot
     be written.
     """
-    import gzip
-
     nibabel = _nibabel()
     check_nifti_name("path", path)
     values = volume.values.astype(np.uint8) if volume.values.dtype == bool else volume.values
@@ -92,8 +99,6 @@ def check_nifti_name(name: str, path: str | os.PathLike[str]) -> None:
 
 
 def _unpacked(path: str | os.PathLike[str]) -> bytes:
-    import gzip
-
     content = Path(path).read_bytes()
     return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
 

@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from ..core import check_number
@@ -29,9 +30,15 @@ _SMALLEST = 1e-6
 class AbstractSimilarity(eqx.Module):
     """What an `InverseProblem` and a `DatabaseQuery` compare with."""
 
-    differentiable: ClassVar[bool] = False
+    thresholds: eqx.AbstractVar[tuple[float, ...] | None]
+
     # Whether maps may be replaced by linear codes of them.
     linear: ClassVar[bool] = False
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether its gradients tell the way: those of level sets are zero."""
+        return self.thresholds is None
 
     @abc.abstractmethod
     def maps(self, prediction: Array) -> Float[Array, "channels *shape"]:
@@ -47,17 +54,28 @@ class AbstractSimilarity(eqx.Module):
 
     def channels(self, observation: Array) -> Float[Array, "channels *shape"]:
         """An observation with an axis of channels."""
-        return observation
+        return observation[None] if self.thresholds is None else observation
 
     def check_observation(self, observation: Array) -> None:
-        """Raises `ValueError` for an observation that cannot be compared with."""
+        """Raises `ValueError` for anything but a mask of zeros and ones for each threshold, none of them empty."""
+        if self.thresholds is None:
+            return
+        masks, count = np.asarray(observation), len(self.thresholds)
+        if masks.ndim < 2 or masks.shape[0] != count:
+            raise ValueError(f"observation must hold {count} masks, one per threshold, got shape {masks.shape}")
+        if not ((masks == 0.0) | (masks == 1.0)).all():
+            raise ValueError("observation must hold masks of zeros and ones, it has other values")
+        empty = np.flatnonzero(~masks.reshape(count, -1).any(1))
+        if len(empty):
+            raise ValueError(f"observation must not be empty, mask {empty[0]} is")
 
     def check_shapes(self, prediction: tuple[int, ...], observation: tuple[int, ...]) -> None:
         """Raises `ValueError` when the shapes do not fit."""
-        x = jax.eval_shape(self.maps, jax.ShapeDtypeStruct(prediction, jnp.float32)).shape
-        y = jax.eval_shape(self.channels, jax.ShapeDtypeStruct(observation, jnp.float32)).shape
-        if x != y:
-            raise ValueError(f"observation must have shape {x} for predictions of shape {prediction}, got {y}")
+        wanted = prediction if self.thresholds is None else (len(self.thresholds), *prediction)
+        if observation != wanted:
+            raise ValueError(
+                f"observation must have shape {wanted} for predictions of shape {prediction}, got {observation}"
+            )
 
     def index(self, codes: Float[Array, "n channels *shape"]) -> Any:
         """Codes of a database in the form that `search` takes."""
@@ -88,7 +106,7 @@ class AbstractInnerProduct(AbstractSimilarity):
 
     def index(self, codes: Float[Array, "n channels *shape"]) -> tuple[Array, Array]:
         flat = codes.reshape(*codes.shape[:2], -1)
-        rows, own = jax.vmap(jax.vmap(self.row), 1)(flat.transpose(0, 1, 2))
+        rows, own = jax.vmap(jax.vmap(self.row), 1)(flat)
         return rows, own
 
     def search(self, index: tuple[Array, Array], code: Array) -> Float[Array, " n"]:
@@ -104,10 +122,7 @@ class AbstractLevelSets(AbstractSimilarity):
     thresholds: eqx.AbstractVar[tuple[float, ...]]
 
     def maps(self, prediction: Array) -> Float[Array, "channels *shape"]:
-        return jnp.stack([prediction >= level for level in self.thresholds]).astype(jnp.float32)
-
-    def check_observation(self, observation: Array) -> None:
-        check_masks(observation, len(self.thresholds))
+        return level_sets(prediction, self.thresholds)
 
 
 class Dice(AbstractInnerProduct, AbstractLevelSets):
@@ -150,23 +165,12 @@ class SquaredError(AbstractInnerProduct):
     noise: Any
     thresholds: tuple[float, ...] | None = eqx.field(static=True)
 
-    differentiable: ClassVar[bool] = True
-
     def __init__(self, noise: float | int = 1.0, thresholds: Sequence[float | int] | None = None):
         self.noise = check_number("noise", noise, minimum=0.0, exclusive=True)
         self.thresholds = None if thresholds is None else settle_thresholds(thresholds)
 
     def maps(self, prediction: Array) -> Float[Array, "channels *shape"]:
-        if self.thresholds is None:
-            return prediction[None]
-        return jnp.stack([prediction >= level for level in self.thresholds]).astype(jnp.float32)
-
-    def channels(self, observation: Array) -> Float[Array, "channels *shape"]:
-        return observation[None] if self.thresholds is None else observation
-
-    def check_observation(self, observation: Array) -> None:
-        if self.thresholds is not None:
-            check_masks(observation, len(self.thresholds))
+        return prediction[None] if self.thresholds is None else level_sets(prediction, self.thresholds)
 
     def combine(self, xy: Array, own: Array, yy: Array) -> Array:
         return -jnp.sum(own - 2.0 * xy + yy, axis=0) / (2.0 * self.noise**2)
@@ -191,19 +195,18 @@ class Bernoulli(AbstractInnerProduct):
     thresholds: tuple[float, ...] = eqx.field(static=True)
     width: Any
 
-    differentiable: ClassVar[bool] = True
-
     def __init__(self, thresholds: Sequence[float | int] = (0.2, 0.6), width: float | int = 1.0):
         self.thresholds = settle_thresholds(thresholds)
         self.width = check_number("width", width, minimum=0.0, exclusive=True)
+
+    @property
+    def differentiable(self) -> bool:
+        return True
 
     def maps(self, prediction: Array) -> Float[Array, "channels *shape"]:
         d = jnp.stack([prediction - level for level in self.thresholds])
         a = 0.5 + 0.5 * jnp.sign(d) * -jnp.expm1(-((d / self.width) ** 2))
         return jnp.clip(a, _SMALLEST, 1.0 - _SMALLEST)
-
-    def check_observation(self, observation: Array) -> None:
-        check_masks(observation, len(self.thresholds))
 
     def row(self, x: Array) -> tuple[Array, Array]:
         # Means of blocks are probabilities again; other codes may leave (0, 1).
@@ -221,15 +224,9 @@ def settle_thresholds(thresholds: Any) -> tuple[float, ...]:
     return tuple(check_number(f"thresholds[{i}]", level) for i, level in enumerate(thresholds))
 
 
-def check_masks(observation: Array, count: int) -> None:
-    """Raises `ValueError` for anything but so many masks of zeros and ones, not all of them empty."""
-    if observation.ndim < 2 or observation.shape[0] != count:
-        raise ValueError(f"observation must hold {count} masks, one per threshold, got shape {observation.shape}")
-    if not bool(jnp.all((observation == 0.0) | (observation == 1.0))):
-        raise ValueError("observation must hold masks of zeros and ones, it has other values")
-    empty = [i for i, mask in enumerate(observation) if not bool(jnp.any(mask))]
-    if empty:
-        raise ValueError(f"observation must not be empty, mask {empty[0]} is")
+def level_sets(prediction: Array, thresholds: Sequence[float]) -> Float[Array, "channels *shape"]:
+    """Where a prediction reaches each threshold."""
+    return jnp.stack([prediction >= level for level in thresholds]).astype(jnp.float32)
 
 
 def _flat(x: Array) -> Array:

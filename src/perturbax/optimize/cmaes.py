@@ -70,7 +70,8 @@ class CMAES(AbstractInversionMethod):
 
     def search(self, problem: InverseProblem, key: Any, start: Estimate | None) -> Found:
         size = self.population or 4 + math.floor(3.0 * math.log(problem.prior.size))
-        generations = self.budget // size - (start is None)
+        # The best one is simulated once more, for its prediction.
+        generations = (self.budget - 1) // size - (start is None)
         if generations < 1:
             raise ValueError(f"budget must allow for two populations of {size}, got {self.budget}")
         first = None if start is None else (jnp.asarray(start.parameters), jnp.asarray(start.score, jnp.float32))
