@@ -59,6 +59,7 @@ class Found(eqx.Module):
     weights: Any
     evaluations: int
     prediction: Any = None
+    score: float | None = None
     report: dict[str, Any] = eqx.field(default_factory=dict)
 
 
@@ -125,7 +126,9 @@ def invert(
     evaluations, prediction = found.evaluations, found.prediction
     if prediction is None:
         prediction, evaluations = predicted(problem, jnp.asarray(found.parameters)), evaluations + 1
-    score = float(rescored(problem, jnp.asarray(prediction, jnp.float32)[None])[0])
+    score = found.score
+    if score is None:
+        score = float(rescored(problem, jnp.asarray(prediction, jnp.float32)[None])[0])
     result = Result.successful if np.isfinite(score) else Result.nonfinite
     if throw:
         raise_if_failed(result, f"{type(method).__name__} after {evaluations} simulations")

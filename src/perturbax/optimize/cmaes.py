@@ -55,7 +55,7 @@ class CMAES(AbstractInversionMethod):
     budget: int = 500
     population: int | None = None
     step: float | int = 0.3
-    restart_step: float | int = 0.1
+    restart_step: float | int = 0.05
     tolerance: float | int = 1e-4
 
     papers: ClassVar[tuple[Paper, ...]] = (CMA_ES,)

@@ -113,6 +113,7 @@ class DatabaseQuery(AbstractInversionMethod):
             weights=weights / weights.sum(),
             evaluations=0,
             prediction=self.database.predictions[best[0]],
+            score=float(scores[0]),
             report={"entries": best, "scores": scores, "database": self.database.size},
         )
 

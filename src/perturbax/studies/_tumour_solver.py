@@ -23,10 +23,10 @@ def solver_record(cell: Mapping[str, Any]) -> dict[str, Any]:
             _mass_error(systems.FisherKolmogorov(anatomy, refine=refine), parameters) for refine in cell["refinements"]
         ]
         return {
-            "mass": np.array(balances),
+            "mass errors": np.array(balances),
             "conserved": _conservation_error(systems.FisherKolmogorov(anatomy), parameters),
-            "front": _front_error(cell["front"]),
-            "space": np.array(_space_errors()),
+            "front error": _front_error(cell["front"]),
+            "space errors": np.array(_space_errors()),
         }
 
 
