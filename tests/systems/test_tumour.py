@@ -37,6 +37,7 @@ def test_diffusion_alone_conserves_every_cell_and_never_leaves_the_tissue():
     assert history[-1].max() < history[0].max()
 
 
+@pytest.mark.slow
 def test_reaction_alone_is_logistic():
     class Still(systems.FisherKolmogorov):
         def diffuse(self, u, amount):
@@ -62,6 +63,7 @@ def test_beyond_the_reach_there_is_no_answer():
     assert np.isnan(np.asarray(GROW(TUMOUR.at[2].set(10.5)))).all()
 
 
+@pytest.mark.slow
 def test_gradients_are_those_of_differences():
     grow = systems.FisherKolmogorov(systems.BrainAnatomy.phantom((8, 8), spacing=4.0), reach=6.0)
     at = np.array([13.0, 14.0, 5.0, 4.0])
@@ -73,6 +75,7 @@ def test_gradients_are_those_of_differences():
     np.testing.assert_allclose(gradient, np.array(differences), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_three_dimensions_and_one():
     solid = systems.FisherKolmogorov(systems.BrainAnatomy.phantom((8, 8, 8), spacing=4.0), reach=4.0)
     u = np.asarray(solid(jnp.array([14.0, 14.0, 14.0, 3.0, 6.0])))

@@ -30,7 +30,7 @@ _COMMANDS = {
     "linalg": "Linear systems from files, by classical solvers and by trained networks, side by side.",
     "verify": "Safety properties of neural networks: a proof or a counterexample, from ONNX and VNN-LIB files.",
     "rom": "Reduced bases of your simulations: POD, local bases, and whether they are worth it.",
-    "optimize": "The relaxation of a solver, learned along a sequence; the sharpness of a trained model.",
+    "optimize": "The relaxation of a solver; the sharpness of a trained model; a tumour from its masks.",
     "stats": "Excursions, reusable holdouts, robust subsets and distributions near a manifold.",
     "nn": "Initial values and spectra of state-space layers.",
     "data": "The real data sets and the reference models trained on them.",

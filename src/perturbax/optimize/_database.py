@@ -73,8 +73,8 @@ class Database(eqx.Module):
 
 
 def build_database(
-    forward: Callable[[Any], Any],
-    prior: AbstractPrior,
+    forward: Any,
+    prior: Any,
     count: int,
     *,
     key: Any,

@@ -53,10 +53,10 @@ class InverseProblem(eqx.Module):
 
     def __init__(
         self,
-        forward: Callable[[Any], Any],
+        forward: Any,
         observation: Any,
-        prior: AbstractPrior,
-        similarity: AbstractSimilarity,
+        prior: Any,
+        similarity: Any,
         *,
         temperature: float | int = 1.0,
     ):

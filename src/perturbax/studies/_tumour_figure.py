@@ -90,7 +90,7 @@ def _draw_sizes(axes: Any, query: "pd.DataFrame", sizes: Callable[[int], Any]) -
     if not len(query):
         return
     row = query.iloc[0]
-    at = sizes(row["database"])
+    at = sizes(int(row["database"]))
     for column, color, label in (("WT", "#d55e00", "whole tumour"), ("TC", "#0072b2", "core")):
         low, middle, high = np.array([np.quantile(row[f"n={n} {column}"], [0.25, 0.5, 0.75]) for n in at]).T
         axes.plot(at, middle, color=color, marker="o", label=label)

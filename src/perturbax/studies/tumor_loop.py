@@ -205,7 +205,7 @@ def _median(row: Any, column: str) -> float:
 
 def _query_bars(row: Any) -> list[Bar]:
     finest = "full" if row is None else row["encodings"].split()[0]
-    sizes = () if row is None else _sizes(row["database"])
+    sizes = () if row is None else _sizes(int(row["database"]))
     grown = [_median(row, f"n={size} dice") for size in sizes]
     better = np.nan
     if row is not None:

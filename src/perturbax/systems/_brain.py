@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 
 from ..core import check_array, check_integer, check_number
 from ..data import mni152
-from ..interop import read_nifti
+from ..interop import Volume, read_nifti
 
 _TISSUE = 0.5
 
@@ -116,6 +116,28 @@ class BrainAnatomy(eqx.Module):
         """Voxels of which more than half is white matter."""
         return self.white > _TISSUE
 
+    def mask(self, name: str, volume: Volume) -> Bool[np.ndarray, "*shape"]:
+        """A mask of a patient on the grid of this brain: as it is, or most of each block of a finer grid.
+
+        **Arguments:** `name`: of the mask, for errors; `volume`: zeros, and ones or another single value.
+
+        **Raises:** `ValueError` when it lies on another grid, with both affines, is no mask or empty.
+        """
+        values = np.unique(volume.values)
+        if len(values) > 2 or values[0] != 0:
+            raise ValueError(f"{name} must be a mask of zeros and one other value, it has {len(values)} values")
+        if len(values) == 1:
+            raise ValueError(f"{name} must not be empty")
+        factor = max(1, round(self.spacing / volume.spacing[0]))
+        affine = _coarse(volume.affine, factor, volume.values.ndim)
+        shape = tuple(n // factor for n in volume.values.shape)
+        if shape != self.shape or not np.allclose(affine, self.affine, atol=1e-2):
+            raise ValueError(
+                f"{name} must lie on the grid of the atlas, {self.shape} with affine {self.affine.tolist()}, or on a "
+                f"finer one; it has {volume.values.shape} with affine {volume.affine.tolist()}"
+            )
+        return block_means((volume.values > 0).astype(np.float32), factor) >= 0.5
+
     def slice(self, axis: int, index: int) -> "BrainAnatomy":
         """One layer of voxels, with an axis less.
 
@@ -139,11 +161,17 @@ class BrainAnatomy(eqx.Module):
         **Raises:** `ValueError` when a block does not fit.
         """
         factor = check_integer("factor", factor, minimum=1, maximum=min(self.shape))
-        affine = self.affine.copy()
-        affine[:3, 3] += affine[:3, : self.white.ndim].sum(1) * (factor - 1) / 2.0
-        affine[:3, : self.white.ndim] *= factor
+        affine = _coarse(self.affine, factor, self.white.ndim)
         maps = (block_means(share, factor) for share in (self.white, self.grey))
         return BrainAnatomy(*maps, spacing=self.spacing * factor, affine=affine)
+
+
+def _coarse(affine: np.ndarray, factor: int, ndim: int) -> np.ndarray:
+    """The affine of blocks of voxels along the first axes."""
+    affine = affine.copy()
+    affine[:3, 3] += affine[:3, :ndim].sum(1) * (factor - 1) / 2.0
+    affine[:3, :ndim] *= factor
+    return affine
 
 
 def block_means(values: np.ndarray, factor: int) -> np.ndarray:
