@@ -66,9 +66,8 @@ def tumour_build(
     if as_json:
         print_json(summary)
     else:
-        print(
-            f"{db}: {database.size} simulations on {' x '.join(map(str, anatomy.shape))} voxels of {anatomy.spacing:g} mm"
-        )
+        shape = " x ".join(map(str, anatomy.shape))
+        print(f"{db}: {database.size} simulations on {shape} voxels of {anatomy.spacing:g} mm")
 
 
 def tumour_query(
@@ -131,7 +130,7 @@ def tumour_query(
     if out is not None:
         interop.write_nifti(out, interop.Volume(best.prediction, anatomy.affine))
     start = anatomy.affine @ [*(best.parameters[:3] / anatomy.spacing), 1.0]
-    dice = [float(optimize.Dice(thresholds[i : i + 1]).score(best.prediction, masks[i][None])) for i in range(2)]
+    dice = [float(_dice(thresholds[i], best.prediction, masks[i])) for i in range(2)]
     summary = {
         "dice": {"whole": dice[0], "core": dice[1]},
         "start_mm": [float(x) for x in start[:3]],
@@ -156,6 +155,11 @@ def tumour_query(
     caption = f"starts at {start[0]:.0f}, {start[1]:.0f}, {start[2]:.0f} mm of the atlas"
     columns = {"parameter": "left", "best": "right", "mean": "right", "deviation": "right"}
     print_table(f"Dice: whole tumour {dice[0]:.3f}, core {dice[1]:.3f}", columns, rows, caption=caption)
+
+
+def _dice(level: float, prediction: Any, mask: Any) -> float:
+    seen = prediction >= level
+    return 2.0 * float((seen & mask).sum()) / float(seen.sum() + mask.sum())
 
 
 def _anatomy(about: Any) -> Any:

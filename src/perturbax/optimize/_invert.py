@@ -130,7 +130,7 @@ def invert(
     if score is None:
         score = float(rescored(problem, jnp.asarray(prediction, jnp.float32)[None])[0])
     result = Result.successful if np.isfinite(score) else Result.nonfinite
-    if throw:
+    if throw and result is Result.nonfinite:
         raise_if_failed(result, f"{type(method).__name__} after {evaluations} simulations")
     return Estimate(
         parameters=np.asarray(found.parameters),

@@ -25,11 +25,15 @@ from ._inverse_problem import InverseProblem
 from ._invert import AbstractInversionMethod, Estimate, Found, from_box, point, to_box
 from ._papers import CMA_ES
 
+# Share of the identity in the first covariance that is taken from samples, which may lie in a plane.
+_FLOOR = 0.03
+
 
 class CMAES(AbstractInversionMethod):
     """Covariance matrix adaptation: the best score by ranks alone, without gradients.
 
-    A fresh run begins with a population from the prior; with `start`, at the best parameters found so far.
+    A fresh run begins with a population from the prior; with `start`, at the best parameters found so far, with the
+    covariance of its samples, such as the best entries of a query.
 
     **Arguments:**
 
@@ -74,7 +78,7 @@ class CMAES(AbstractInversionMethod):
         generations = (self.budget - 1) // size - (start is None)
         if generations < 1:
             raise ValueError(f"budget must allow for two populations of {size}, got {self.budget}")
-        first = None if start is None else (jnp.asarray(start.parameters), jnp.asarray(start.score, jnp.float32))
+        first = None if start is None else (start.parameters, np.float32(start.score), _spread(problem, start))
         step = float(self.step if start is None else self.restart_step)
         best, steps, history = _evolve(problem, key, first, step, float(self.tolerance), size, generations)
         made = int(steps) + (start is None)
@@ -147,13 +151,12 @@ def _evolve(problem: Any, key: Any, first: Any, step: float, tolerance: Any, siz
         draws = jax.vmap(problem.prior.draw)(jax.random.split(jax.random.fold_in(key, 2**31), size))
         begin = to_box(problem, draws)
         values = jax.vmap(value)(begin)
-        best, best_score = begin[jnp.argmax(values)], jnp.max(values)
+        best, best_score, covariance = begin[jnp.argmax(values)], jnp.max(values), jnp.eye(d)
     else:
         best, best_score = to_box(problem, first[0]), jnp.maximum(first[1], jnp.finfo(jnp.float32).min)
-    zero = jnp.zeros(d)
-    state = _State(
-        best, jnp.asarray(step, jnp.float32), jnp.eye(d), zero, zero, best, best_score, jnp.zeros((), jnp.int32)
-    )
+        covariance = first[2]
+    zero, sigma = jnp.zeros(d), jnp.asarray(step, jnp.float32)
+    state = _State(best, sigma, covariance, zero, zero, best, best_score, jnp.zeros((), jnp.int32))
 
     def done(_: _State, state: _State) -> Array:
         return state.sigma * jnp.sqrt(jnp.max(jnp.diagonal(state.covariance))) < tolerance
@@ -162,6 +165,16 @@ def _evolve(problem: Any, key: Any, first: Any, step: float, tolerance: Any, siz
         generation, state, done=done, max_steps=generations, history=lambda state: state.best_score, throw=False
     )
     return from_box(problem, run.state.best), run.steps, run.history
+
+
+def _spread(problem: InverseProblem, start: Estimate) -> np.ndarray:
+    """The covariance of samples in the cube, scaled to a mean variance of one; the identity where there is one only."""
+    d = problem.prior.size
+    covariance = np.atleast_2d(np.cov(np.asarray(to_box(problem, start.samples)).T)) if len(start.samples) > 1 else 0.0
+    variance = np.trace(np.atleast_2d(covariance)) / d
+    if variance == 0.0:
+        return np.eye(d, dtype=np.float32)
+    return ((covariance / variance + _FLOOR * np.eye(d)) / (1.0 + _FLOOR)).astype(np.float32)
 
 
 def _principal(covariance: Float[Array, "d d"]) -> tuple[Array, Array]:

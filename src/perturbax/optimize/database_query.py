@@ -101,7 +101,8 @@ class DatabaseQuery(AbstractInversionMethod):
                 f"{problem.prior.size}"
             )
         problem.similarity.check_shapes(self.database.predictions.shape[1:], problem.observation.shape)
-        self.similarity.check_observation(problem.observation)
+        if self.similarity.thresholds != problem.similarity.thresholds:
+            self.similarity.check_observation(problem.observation)
         best = np.asarray(_search(self.similarity, self.encoding, self.index, problem.observation, self.top_k))
         scores = np.asarray(rescored(problem, jnp.asarray(self.database.predictions[best], jnp.float32)))
         order = np.argsort(-scores, kind="stable")

@@ -55,8 +55,10 @@ def _draw_patient(axes: Any, query: "pd.DataFrame", runs: "pd.DataFrame") -> Non
     reached = np.argwhere(np.asarray(row["true"]) > 0.02)
     low, high = reached.min(0) - 6, reached.max(0) + 6
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
-    handles = [axes.plot([], [], color=_COLORS[name], linestyle=styles[name])[0] for name in pictures]
-    axes.legend(handles, ["truth (white)", "best match", "CMA-ES"][: len(handles)], loc="lower right", fontsize=8.5)
+    colors = _COLORS | {"true": "#ffffff"}
+    handles = [axes.plot([], [], color=colors[name], linestyle=styles[name])[0] for name in pictures]
+    labels = ["truth", "best match", "CMA-ES"][: len(handles)]
+    axes.legend(handles, labels, loc="lower right", fontsize=8.5, facecolor="0.4", labelcolor="white")
 
 
 def _points(row: Any, end: str = " seconds") -> list[str]:
@@ -66,6 +68,7 @@ def _points(row: Any, end: str = " seconds") -> list[str]:
 def _draw_cost(axes: Any, query: "pd.DataFrame", runs: "pd.DataFrame", others: "pd.DataFrame") -> None:
     _title(axes, "Agreement and time of one patient")
     axes.set(xscale="log", xlabel="seconds per patient, median", ylabel="Dice of both masks, median and quartiles")
+    places: list[tuple[float, float, str]] = []
     for rows, marker in ((query, "o"), (runs, "s"), (others, "^")):
         if not len(rows):
             continue
@@ -81,7 +84,12 @@ def _draw_cost(axes: Any, query: "pd.DataFrame", runs: "pd.DataFrame", others: "
             options = {"color": _COLORS[kind], "marker": marker, "markersize": 6, "elinewidth": 0.8, "capsize": 0}
             at = float(np.median(seconds))
             axes.errorbar(at, middle, yerr=[[middle - low], [high - middle]], **options)
-            axes.annotate(name, (at, middle), xytext=(5, 4), textcoords="offset points", fontsize=8)
+            places.append((at, middle, name))
+    # Labels below each other, where points are close in time.
+    line = {"arrowstyle": "-", "color": "0.6", "linewidth": 0.6}
+    for rank, (at, middle, name) in enumerate(sorted(places)):
+        down = -(40 + 15 * (rank % 8))
+        axes.annotate(name, (at, middle), xytext=(3, down), textcoords="offset points", fontsize=8, arrowprops=line)
 
 
 def _draw_sizes(axes: Any, query: "pd.DataFrame", sizes: Callable[[int], Any]) -> None:

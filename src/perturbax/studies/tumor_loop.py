@@ -34,7 +34,7 @@ _ENCODINGS = {
     "PCA": optimize.PrincipalComponents(64),
     "random": optimize.RandomProjection(256),
 }
-# Chosen on patients of another key, before the patients of the study were looked at.
+# Chosen on patients of other keys, as were the 20 entries that refinement begins from.
 _TEMPERATURE, _POSTERIOR = 0.01, 50
 _WIDTH = 0.2
 
@@ -99,7 +99,7 @@ def _run_query(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
         record |= _asked(name, people, query, few if name == "Hausdorff" else everyone)
     for name, query in {"dice": queries[names[0]], **measures}.items():
         record[f"self {name}"] = _self_queries(people, database, query, few)
-    nearest = optimize.DatabaseQuery(database, None, optimize.Downsample(4))
+    nearest = optimize.DatabaseQuery(database, None, optimize.Downsample(4), top_k=20)
     refine = optimize.CMAES(budget=60)
 
     def refined(i: int) -> optimize.Estimate:
