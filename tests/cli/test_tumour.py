@@ -87,7 +87,11 @@ def test_files_that_do_not_fit_are_refused(files, capsys, options, message):
     affine = interop.read_nifti(folder / "whole.nii.gz").affine
     air = np.zeros((8, 9, 8), np.uint8)
     for name, values, at in (
-        ("moved", 1 - air, affine + 1.0 * (np.arange(16).reshape(4, 4) == 3)),
+        (
+            "moved",
+            np.eye(8, 9, dtype=np.uint8)[..., None].repeat(8, 2),
+            affine + 1.0 * (np.arange(16).reshape(4, 4) == 3),
+        ),
         ("grey", np.arange(576).reshape(8, 9, 8).astype(np.float32), affine),
         ("empty", air, affine),
         ("air", np.pad(np.ones((1, 1, 1), np.uint8), [(0, 7), (0, 8), (0, 7)]), affine),

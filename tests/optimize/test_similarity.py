@@ -19,7 +19,7 @@ def blobs(count):
 FIELDS = blobs(6)
 FIELDS = (FIELDS - FIELDS.min()) / np.ptp(FIELDS)
 OTHER = FIELDS[0]
-MASKS = np.stack([level <= OTHER for level in LEVELS]).astype(np.float32)
+MASKS = jnp.stack([jnp.asarray(OTHER) >= level for level in LEVELS]).astype(jnp.float32)
 
 
 def test_dice_is_that_of_its_definition():
