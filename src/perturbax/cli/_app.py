@@ -32,7 +32,7 @@ _COMMANDS = {
     "rom": "Reduced bases of your simulations: POD, local bases, and whether they are worth it.",
     "chromatogram": "Peaks of gas chromatograms: rates fitted to a trace, traces predicted for a column.",
     "dynamics": "Neural collapse of the features of your network, layer by layer, and a model that explains it.",
-    "optimize": "The relaxation of a solver, learned; the sharpness of a trained model; a network in integers.",
+    "optimize": "Relaxation, learned; sharpness of a model; a network in integers; a tumour from its masks.",
     "stats": "Excursions, reusable holdouts, robust subsets and distributions near a manifold.",
     "nn": "Initial values and spectra of state-space layers.",
     "data": "The real data sets and the reference models trained on them.",

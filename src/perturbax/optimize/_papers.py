@@ -167,3 +167,113 @@ INTEGER_ONLY = Paper(
     arxiv="1712.05877",
     venue="CVPR",
 )
+
+FOR_LOOP = Paper(
+    title=(
+        "A for-loop is all you need. For solving the inverse problem in the case of personalized tumor growth modeling"
+    ),
+    authors=(
+        "Ivan Ezhov",
+        "Marcel Rosier",
+        "Lucas Zimmer",
+        "Florian Kofler",
+        "Suprosanna Shit",
+        "Johannes Paetzold",
+        "Kevin Scibilia",
+        "Leon Maechler",
+        "Katharina Franitza",
+        "Tamaz Amiranashvili",
+        "Martin J. Menten",
+        "Marie Metz",
+        "Sailesh Conjeti",
+        "Benedikt Wiestler",
+        "Bjoern Menze",
+    ),
+    year=2022,
+    arxiv="2205.04550",
+    venue="Machine Learning for Health, PMLR 193",
+)
+
+CMA_ES = Paper(
+    title="The CMA Evolution Strategy: A Tutorial",
+    authors=("Nikolaus Hansen",),
+    year=2016,
+    arxiv="1604.00772",
+)
+
+ABC = Paper(
+    title="Population Growth of Human Y Chromosomes: A Study of Y Chromosome Microsatellites",
+    authors=("Jonathan K. Pritchard", "Mark T. Seielstad", "Anna Perez-Lezaun", "Marcus W. Feldman"),
+    year=1999,
+    doi="10.1093/oxfordjournals.molbev.a026091",
+)
+
+METROPOLIS = Paper(
+    title="Equation of State Calculations by Fast Computing Machines",
+    authors=(
+        "Nicholas Metropolis",
+        "Arianna W. Rosenbluth",
+        "Marshall N. Rosenbluth",
+        "Augusta H. Teller",
+        "Edward Teller",
+    ),
+    year=1953,
+    doi="10.1063/1.1699114",
+)
+
+BLACKJAX = Paper(
+    title="BlackJAX: Composable Bayesian inference in JAX",
+    authors=("Alberto Cabezas", "Adrien Corenflos", "Junpeng Lao", "Rémi Louf"),
+    year=2024,
+    arxiv="2402.10797",
+)
+
+LIPKOVA = Paper(
+    title=(
+        "Personalized Radiotherapy Design for Glioblastoma: Integrating Mathematical Tumor Models, Multimodal Scans, "
+        "and Bayesian Inference"
+    ),
+    authors=(
+        "Jana Lipkova",
+        "Panagiotis Angelikopoulos",
+        "Stephen Wu",
+        "Esther Alberts",
+        "Benedikt Wiestler",
+        "Christian Diehl",
+        "Christine Preibisch",
+        "Thomas Pyka",
+        "Stephanie E. Combs",
+        "Panagiotis Hadjidoukas",
+        "Koen Van Leemput",
+        "Petros Koumoutsakos",
+        "John Lowengrub",
+        "Bjoern Menze",
+    ),
+    year=2019,
+    arxiv="1807.00499",
+    venue="IEEE Transactions on Medical Imaging",
+)
+
+LEARN_MORPH_INFER = Paper(
+    title="Learn-Morph-Infer: a new way of solving the inverse problem for brain tumor modeling",
+    authors=(
+        "Ivan Ezhov",
+        "Kevin Scibilia",
+        "Katharina Franitza",
+        "Felix Steinbauer",
+        "Suprosanna Shit",
+        "Lucas Zimmer",
+        "Jana Lipkova",
+        "Florian Kofler",
+        "Johannes C. Paetzold",
+        "Luca Canalini",
+        "Diana Waldmannstetter",
+        "Martin J. Menten",
+        "Marie Metz",
+        "Benedikt Wiestler",
+        "Bjoern Menze",
+    ),
+    year=2023,
+    arxiv="2111.04090",
+    venue="Medical Image Analysis",
+)

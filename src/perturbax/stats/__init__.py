@@ -57,6 +57,8 @@ from ._latent_likelihood import Quadrature as Quadrature
 from ._linear_posterior import linear_posterior as linear_posterior
 from ._mechanisms import Additive as Additive
 from ._mechanisms import Tabular as Tabular
+from ._prior import AbstractPrior as AbstractPrior
+from ._prior import UniformPrior as UniformPrior
 from ._query_noise import AbstractNoise as AbstractNoise
 from ._query_noise import Laplace as Laplace
 from ._query_noise import Normal as Normal
@@ -130,6 +132,7 @@ __all__ = [
     "AbstractLatentLikelihood",
     "AbstractLaw",
     "AbstractNoise",
+    "AbstractPrior",
     "AbstractQueryMethod",
     "AbstractRobustMethod",
     "AbstractSieve",
@@ -205,6 +208,7 @@ __all__ = [
     "Tabular",
     "Thresholdout",
     "UniformLatent",
+    "UniformPrior",
     "WholeSet",
     "WholeStableSet",
     "answer_queries",

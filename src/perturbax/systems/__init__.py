@@ -1,6 +1,7 @@
-"""Worlds to work on: imaging, populations, heat that spreads, solids that bend or creep, gas chromatographs."""
+"""Worlds to work on: imaging, populations, heat, solids that bend or creep, gas chromatographs, tumours."""
 
 from . import column as column
+from ._brain import BrainAnatomy as BrainAnatomy
 from ._constitutive import AbstractLaw as AbstractLaw
 from ._constitutive import Norton as Norton
 from ._constitutive import PlasticState as PlasticState
@@ -29,6 +30,9 @@ from ._soft_hole import SoftHolePlate as SoftHolePlate
 from ._solid import Solid as Solid
 from ._solid import box as box
 from ._tomography import ParallelBeamCT as ParallelBeamCT
+from ._tumour import FisherKolmogorov as FisherKolmogorov
+from ._tumour import TumourPrior as TumourPrior
+from ._tumour import physical_rates as physical_rates
 from ._viscoplastic import Separable as Separable
 from ._viscoplastic import Viscoplastic as Viscoplastic
 
@@ -37,8 +41,10 @@ __all__ = [
     "AbstractImaging",
     "AbstractLaw",
     "Blur",
+    "BrainAnatomy",
     "Elastic",
     "EllipticVortex",
+    "FisherKolmogorov",
     "Heat2D",
     "Inpainting",
     "LambOseen",
@@ -54,6 +60,7 @@ __all__ = [
     "Stack",
     "Subsampling",
     "Table",
+    "TumourPrior",
     "TwoChannel",
     "Viscoplastic",
     "box",
@@ -62,6 +69,7 @@ __all__ = [
     "column_mask",
     "consistent_mass",
     "newmark",
+    "physical_rates",
     "plane_stress",
     "point_mask",
 ]
