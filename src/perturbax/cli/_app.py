@@ -28,7 +28,7 @@ _COMMANDS = {
     "diffusion": "Fast samplers for diffusion models.",
     "transport": "Schrödinger bridges, interpolants and optimal-transport maps between samples.",
     "linalg": "Linear systems from files, by classical solvers and by trained networks, side by side.",
-    "verify": "Safety properties of neural networks: a proof or a counterexample, from ONNX and VNN-LIB files.",
+    "verify": "Safety properties of neural networks, proved or refuted; certificates of images by randomized smoothing.",
     "rom": "Reduced bases of your simulations: POD, local bases, and whether they are worth it.",
     "chromatogram": "Peaks of gas chromatograms: rates fitted to a trace, traces predicted for a column.",
     "optimize": "The relaxation of a solver, learned along a sequence; the sharpness of a trained model.",
