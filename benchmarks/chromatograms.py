@@ -67,8 +67,8 @@ def lines(k_a: float = X) -> tuple[np.ndarray, int]:
 
 
 def full_equations() -> None:
-    """BDF chooses its steps, some hundred, and factors one sparse matrix for many of them; ours are 2000 equal ones with
-    two banded eliminations each, which cost hardly more for several components and may be differentiated."""
+    """BDF chooses its steps, some hundred, and factors one sparse matrix for many of them; ours are 2000 equal ones
+    with two banded eliminations each, which cost hardly more for several components and may be differentiated."""
     problem, method = sample(), pde.FiniteDifference(CELLS, steps=2000)
     exact = pde.simulate(problem, pde.LaplaceIntegral(), TIMES).concentration[0]
     ours = pde.simulate(problem, method, TIMES).concentration[0]
