@@ -50,7 +50,8 @@ def _chromatogram(axes: Axes, below: Axes, row: Any) -> None:
         ("GaussianPeaks", "0.6", "Gaussian peaks"),
         ("LaplaceFit", "#0072b2", "closed form"),
     ):
-        below.plot(times, row[f"residual_{name}"], color=color, linewidth=0.8, label=label)
+        if isinstance(row.get(f"residual_{name}"), np.ndarray):
+            below.plot(times, row[f"residual_{name}"], color=color, linewidth=0.8, label=label)
     below.set(xlabel="time in s", ylabel="residual")
     below.spines[["top", "right"]].set_visible(False)
     below.legend(frameon=False, fontsize=8.5, ncols=2, loc="lower right")
