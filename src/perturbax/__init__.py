@@ -18,6 +18,7 @@ __all__ = [
     "linalg",
     "nn",
     "optimize",
+    "pde",
     "perturb",
     "report",
     "rom",

@@ -1,0 +1,85 @@
+"""Partial differential equations: a domain, a residual and conditions, solved by networks, Gaussians and kernels."""
+
+from . import catalogue as catalogue
+from ._adam import Adam as Adam
+from ._collocation import AbstractCollocation as AbstractCollocation
+from ._conditions import AbstractCondition as AbstractCondition
+from ._conditions import Boundary as Boundary
+from ._conditions import Data as Data
+from ._conditions import Dirichlet as Dirichlet
+from ._conditions import Initial as Initial
+from ._conditions import Neumann as Neumann
+from ._conditions import Periodic as Periodic
+from ._conditions import Robin as Robin
+from ._dense import Dense as Dense
+from ._design import AbstractDesign as AbstractDesign
+from ._design import LatinHypercube as LatinHypercube
+from ._design import Lattice as Lattice
+from ._design import Sobol as Sobol
+from ._design import Uniform as Uniform
+from ._domain import AbstractDomain as AbstractDomain
+from ._domain import Box as Box
+from ._domain import Sites as Sites
+from ._error import SolutionError as SolutionError
+from ._error import solution_error as solution_error
+from ._field import Field as Field
+from ._jet import AbstractClosedForm as AbstractClosedForm
+from ._jet import Jet as Jet
+from ._jet import jet as jet
+from ._lbfgs import LBFGS as LBFGS
+from ._least_squares import Points as Points
+from ._lm import LM as LM
+from ._optimiser import AbstractOptimiser as AbstractOptimiser
+from ._optimiser import Chain as Chain
+from ._problem import PDEProblem as PDEProblem
+from ._sampler import AbstractSampler as AbstractSampler
+from ._sampler import FixedPoints as FixedPoints
+from ._sampler import FreshPoints as FreshPoints
+from ._sampler import Residual as Residual
+from ._solve import AbstractPDEMethod as AbstractPDEMethod
+from ._solve import PDESolution as PDESolution
+from ._solve import solve as solve
+from .pinn import PINN as PINN
+
+__all__ = [
+    "LBFGS",
+    "LM",
+    "PINN",
+    "AbstractClosedForm",
+    "AbstractCollocation",
+    "AbstractCondition",
+    "AbstractDesign",
+    "AbstractDomain",
+    "AbstractOptimiser",
+    "AbstractPDEMethod",
+    "AbstractSampler",
+    "Adam",
+    "Boundary",
+    "Box",
+    "Chain",
+    "Data",
+    "Dense",
+    "Dirichlet",
+    "Field",
+    "FixedPoints",
+    "FreshPoints",
+    "Initial",
+    "Jet",
+    "LatinHypercube",
+    "Lattice",
+    "Neumann",
+    "PDEProblem",
+    "PDESolution",
+    "Periodic",
+    "Points",
+    "Residual",
+    "Robin",
+    "Sites",
+    "Sobol",
+    "SolutionError",
+    "Uniform",
+    "catalogue",
+    "jet",
+    "solution_error",
+    "solve",
+]

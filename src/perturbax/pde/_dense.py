@@ -1,0 +1,48 @@
+"""The dense tanh network of physics-informed learning."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ..core import check_integer
+from ..nn import Linear
+
+
+class Dense(eqx.Module):
+    """A multi-layer perceptron with Glorot's initial weights, pointwise.
+
+    **Arguments:** `inputs`, `hidden`, `outputs`: sizes; `key`: draws the weights; `activation`: between the layers.
+
+    >>> Dense(2, (8,), 1, key=jax.random.key(0))(jnp.ones(2)).shape
+    (1,)
+    """
+
+    layers: tuple[Linear, ...]
+    activation: Callable = eqx.field(static=True)
+
+    def __init__(self, inputs: int, hidden: Sequence[int], outputs: int, *, key: Any, activation: Callable = jnp.tanh):
+        sizes = [inputs, *hidden, outputs]
+        keys = jax.random.split(key, len(sizes) - 1)
+        # Linear draws from U(-1, 1) / sqrt(inputs); Glorot's limit is sqrt(6 / (inputs + outputs)).
+        self.layers = tuple(
+            Linear(a, b, key=k, scale=(6.0 * a / (a + b)) ** 0.5)
+            for a, b, k in zip(sizes[:-1], sizes[1:], keys, strict=True)
+        )
+        self.activation = activation
+
+    def __call__(self, x: Float[Array, " inputs"]) -> Float[Array, " outputs"]:
+        for layer in self.layers[:-1]:
+            x = self.activation(layer(x))
+        return self.layers[-1](x)
+
+
+def check_hidden(hidden: Any) -> None:
+    """Refuse widths that are no positive integers, or none."""
+    if not hidden:
+        raise ValueError("hidden must name at least one layer, got none")
+    for k, width in enumerate(hidden):
+        check_integer(f"hidden[{k}]", width, minimum=1)
