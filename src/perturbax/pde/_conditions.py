@@ -49,6 +49,15 @@ class AbstractCondition(eqx.Module):
         return (x,)
 
 
+class AbstractValueCondition(AbstractCondition):
+    """A condition with a `value`."""
+
+    value: eqx.AbstractVar[Value]
+
+    def __check_init__(self):
+        check_value("value", self.value)
+
+
 class AbstractFaceCondition(AbstractCondition):
     """A condition on faces of a box, or on the whole boundary in space when `faces` is `None`."""
 
@@ -58,7 +67,7 @@ class AbstractFaceCondition(AbstractCondition):
         return domain.sample_boundary(key, n, design, self.faces)
 
 
-class Dirichlet(AbstractFaceCondition):
+class Dirichlet(AbstractFaceCondition, AbstractValueCondition):
     """`u = value` on the boundary.
 
     **Arguments:**
@@ -81,7 +90,7 @@ class Dirichlet(AbstractFaceCondition):
         return chosen(jets[0].value, self.fields) - evaluate(self.value, site.x, params)
 
 
-class Neumann(AbstractFaceCondition):
+class Neumann(AbstractFaceCondition, AbstractValueCondition):
     """`du/dn = value` with the outer normal. The arguments are those of `Dirichlet`.
 
     >>> Neumann(lambda x, params: x[0]).weight
@@ -97,7 +106,7 @@ class Neumann(AbstractFaceCondition):
         return chosen(jets[0].grad @ site.normal, self.fields) - evaluate(self.value, site.x, params)
 
 
-class Robin(AbstractFaceCondition):
+class Robin(AbstractFaceCondition, AbstractValueCondition):
     """`a u + b du/dn = value`. `a`, `b` are values like `value`; the other arguments are those of `Dirichlet`.
 
     >>> Robin(a=2.0, b=1.0, value=1.0).a
@@ -110,6 +119,10 @@ class Robin(AbstractFaceCondition):
     faces: Sequence[Face] | None = None
     fields: Sequence[int] | None = None
     weight: float | int = 1.0
+
+    def __check_init__(self):
+        check_value("a", self.a)
+        check_value("b", self.b)
 
     def residual(self, site: Sites, jets: tuple[AbstractJet, ...], params: dict[str, Any]) -> Any:
         a, b, value = (evaluate(one, site.x, params) for one in (self.a, self.b, self.value))
@@ -133,7 +146,7 @@ class Boundary(AbstractFaceCondition):
         return self.function(site.x, jets[0], site.normal, params)
 
 
-class Initial(AbstractCondition):
+class Initial(AbstractValueCondition):
     """`d^order u / dt^order = value` at the beginning of time. The domain must have a `time_axis`.
 
     **Arguments:** `order`: of the derivative in time; `value`, `fields`, `weight`: as of `Dirichlet`.
@@ -233,6 +246,12 @@ class Data(AbstractCondition):
 
     def residual(self, site: Sites, jets: tuple[AbstractJet, ...], params: dict[str, Any]) -> Any:
         return chosen(jets[0].value, self.fields) - site.target
+
+
+def check_value(name: str, value: Value) -> None:
+    """Refuse what is neither a function nor finite numbers."""
+    if not callable(value):
+        check_array(name, float(value) if isinstance(value, int) else value, kind="number")
 
 
 def evaluate(value: Value, x: Any, params: dict[str, Any]) -> Any:

@@ -1,0 +1,36 @@
+"""How the conformance suite tries the methods of `pde`."""
+
+import dataclasses
+
+import numpy as np
+
+from perturbax import pde
+
+SMALL = {"optimiser": pde.LM(2, chunk=2), "points": pde.FixedPoints(12, 4), "hidden": (4,)}
+
+
+def pulled(x, u, params):
+    return u.laplacian() + params["force"]
+
+
+def problem(force=2.0, value=0.0):
+    box = pde.Box([0.0, 0.0], [1.0, 1.0])
+    return pde.PDEProblem(box, pulled, [pde.Dirichlet(value)], params={"force": force})
+
+
+def make(cls):
+    return cls(**{field.name: SMALL[field.name] for field in dataclasses.fields(cls) if field.name in SMALL})
+
+
+def run(method, key):
+    solution = pde.solve(problem(), method, key=key)
+    return solution([[0.3, 0.6]]), solution.derivative([[0.3, 0.6]], 0, 0)
+
+
+def poison(method, key):
+    solution = pde.solve(problem(), method, key=key)
+    return {
+        "params": lambda: pde.solve(problem(np.nan), method, key=key),
+        "value": lambda: pde.solve(problem(value=np.nan), method, key=key),
+        "x": lambda: solution([[np.nan, 0.0]]),
+    }
