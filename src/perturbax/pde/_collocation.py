@@ -27,14 +27,15 @@ _TEST_POINTS = 2048
 
 
 class AbstractCollocation(AbstractPDEMethod):
-    """A method of `pde.solve` that fits a network by the sum of squares of residuals at points."""
+    """A method of `pde.solve` that fits a network by the sum of squares of residuals at points.
 
-    optimiser: eqx.AbstractVar[AbstractOptimiser]
-    points: eqx.AbstractVar[AbstractSampler]
+    Its fields `optimiser` and `points` say how and where.
+    """
 
     def __check_init__(self):
-        check_instance("optimiser", self.optimiser, AbstractOptimiser, "an optimiser such as LM()")
-        check_instance("points", self.points, AbstractSampler, "a sampler such as FixedPoints()")
+        method: Any = self
+        check_instance("optimiser", method.optimiser, AbstractOptimiser, "an optimiser such as LM()")
+        check_instance("points", method.points, AbstractSampler, "a sampler such as FixedPoints()")
 
     @abc.abstractmethod
     def network(self, problem: PDEProblem, key: Any) -> Any:
@@ -45,15 +46,15 @@ class AbstractCollocation(AbstractPDEMethod):
         return jax.tree.map(eqx.is_inexact_array, network)
 
     def solve(self, problem: PDEProblem, key: Any, progress: bool | None) -> PDESolution:
-        _warn_of_precision(self.optimiser)
+        method: Any = self
+        _warn_of_precision(method.optimiser)
         network_key, point_key, update_key = jax.random.split(key, 3)
         theta = Theta(self.network(problem, network_key), jax.tree.map(jnp.asarray, problem.unknown))
-        trained, frozen = eqx.partition(
-            theta, Theta(self.trainable(theta.network), jax.tree.map(lambda _: True, theta.unknown))
-        )
-        points, state = self.points.start(problem, point_key)
+        every = jax.tree.map(eqx.is_inexact_array, theta.unknown)
+        trained, frozen = eqx.partition(theta, Theta(self.trainable(theta.network), every))
+        points, state = method.points.start(problem, point_key)
         run = _Run(problem, trained, frozen, points, state, update_key, _history(problem))
-        run.optimise(self.optimiser, self.points, progress)
+        run.optimise(method.optimiser, method.points, progress)
         theta = eqx.combine(run.trained, frozen)
         return PDESolution(
             problem,
@@ -66,7 +67,7 @@ class AbstractCollocation(AbstractPDEMethod):
             {
                 "steps": run.step,
                 "evaluations": run.evaluations,
-                "sampler_evaluations": self.points.evaluations(run.state),
+                "sampler_evaluations": method.points.evaluations(run.state),
                 "parameters": sum(leaf.size for leaf in jax.tree.leaves(run.trained)),
             },
         )
@@ -81,7 +82,7 @@ class _Run:
         self.step, self.evaluations, self.loss, self.seconds = 0, 0, np.inf, 0.0
         self.history: dict[str, list[float]] = {}
 
-    def optimise(self, optimiser: AbstractOptimiser, sampler: AbstractSampler, show: bool | None) -> None:
+    def optimise(self, optimiser: Any, sampler: AbstractSampler, show: bool | None) -> None:
         """All phases of an optimiser, with updates of the points where the sampler wants them."""
         with progress(optimiser.steps, "pde.solve", show=show) as bar:
             for phase in optimiser.phases:
@@ -119,7 +120,7 @@ class _Run:
             self.history.setdefault(name, []).append(value)
 
 
-def _chunks(step: int, phase: AbstractOptimiser, sampler: AbstractSampler) -> Iterator[int]:
+def _chunks(step: int, phase: Any, sampler: AbstractSampler) -> Iterator[int]:
     """The lengths of the compiled chunks: a sampler's updates lie between two of them."""
     left = phase.steps
     while left:

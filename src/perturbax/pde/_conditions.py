@@ -19,12 +19,12 @@ Value = Any
 
 
 class AbstractCondition(eqx.Module):
-    """A residual that has to vanish at some points of the boundary or inside."""
-
-    weight: eqx.AbstractVar[float | int]
+    """A residual that has to vanish at some points of the boundary or inside. Each has a field `weight`, that of its
+    mean square in the sum of squares."""
 
     def __check_init__(self):
-        check_number("weight", self.weight, minimum=0.0, exclusive=True)
+        condition: Any = self
+        check_number("weight", condition.weight, minimum=0.0, exclusive=True)
 
     @abc.abstractmethod
     def place(self, domain: AbstractDomain, key: Any, n: int, design: AbstractDesign) -> Sites:
@@ -50,21 +50,19 @@ class AbstractCondition(eqx.Module):
 
 
 class AbstractValueCondition(AbstractCondition):
-    """A condition with a `value`."""
-
-    value: eqx.AbstractVar[Value]
+    """A condition with a field `value`."""
 
     def __check_init__(self):
-        check_value("value", self.value)
+        condition: Any = self
+        check_value("value", condition.value)
 
 
 class AbstractFaceCondition(AbstractCondition):
-    """A condition on faces of a box, or on the whole boundary in space when `faces` is `None`."""
-
-    faces: eqx.AbstractVar[Sequence[Face] | None]
+    """A condition with a field `faces`: those of a box that it holds on, the whole boundary in space when `None`."""
 
     def place(self, domain: AbstractDomain, key: Any, n: int, design: AbstractDesign) -> Sites:
-        return domain.sample_boundary(key, n, design, self.faces)
+        condition: Any = self
+        return domain.sample_boundary(key, n, design, condition.faces)
 
 
 class Dirichlet(AbstractFaceCondition, AbstractValueCondition):
@@ -174,7 +172,7 @@ class Initial(AbstractValueCondition):
         return chosen(derivative, self.fields) - evaluate(self.value, site.x, params)
 
     def _in_time(self, u: AbstractJet, normal: Array) -> Array:
-        every = jnp.stack([u.d(*[axis] * self.order) for axis in range(u.dimension)], -1)
+        every = jnp.stack([u.d(*[axis] * self.order) for axis in range(u.count)], -1)
         return every @ jnp.abs(normal)
 
 

@@ -65,7 +65,7 @@ class AbstractDomain(eqx.Module):
 
     def from_unit(self, y: Float[Array, "*n dimension"]) -> Float[Array, "*n dimension"]:
         """The inverse of `to_unit`."""
-        return self.lower + 0.5 * (y + 1.0) * (self.upper - self.lower)
+        return jnp.asarray(self.lower) + 0.5 * (y + 1.0) * (self.upper - self.lower)
 
 
 class Box(AbstractDomain):

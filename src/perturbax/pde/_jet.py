@@ -28,13 +28,17 @@ _MAPPED = 16
 
 
 class AbstractJet(eqx.Module):
-    """Value and derivatives of a field with `m` components at a point."""
-
-    dimension: eqx.AbstractVar[int]
+    """Value and derivatives of a field with `m` components at a point with `dimension` axes."""
 
     @abc.abstractmethod
     def read(self, index: Index) -> Float[Array, " m"]:
         """The derivative of a sorted multi-index."""
+
+    @property
+    def count(self) -> int:
+        """The number of axes."""
+        jet: Any = self
+        return jet.dimension
 
     @property
     def value(self) -> Float[Array, " m"]:
@@ -43,16 +47,16 @@ class AbstractJet(eqx.Module):
 
     def d(self, *axes: int) -> Float[Array, " m"]:
         """A derivative, `(m,)`: `d(0)`, `d(0, 0)`, `d(0, 1)`; the order does not matter."""
-        return self.read(settle_index(axes, self.dimension))
+        return self.read(settle_index(axes, self.count))
 
     @property
     def grad(self) -> Float[Array, "m dimension"]:
         """All first derivatives, `(m, dimension)`."""
-        return jnp.stack([self.d(axis) for axis in range(self.dimension)], -1)
+        return jnp.stack([self.d(axis) for axis in range(self.count)], -1)
 
     def laplacian(self, axes: Iterable[int] | None = None) -> Float[Array, " m"]:
         """The sum of the second derivatives along some axes, along all of them by default, `(m,)`."""
-        along = range(self.dimension) if axes is None else axes
+        along = range(self.count) if axes is None else axes
         return jnp.sum(jnp.stack([self.d(axis, axis) for axis in along]), 0)
 
 

@@ -28,18 +28,16 @@ class Outcome(NamedTuple):
 class AbstractOptimiser(eqx.Module):
     """A rule that makes the sum of squares smaller.
 
-    `steps` is how many it makes in all, `chunk` after how many the history gets a row.
+    Its field `steps` is how many steps it makes in all, `chunk` after how many the history gets a row.
     """
 
-    steps: eqx.AbstractVar[int]
-    chunk: eqx.AbstractVar[int]
-
     def __check_init__(self):
-        check_integer("steps", self.steps, minimum=1)
-        check_integer("chunk", self.chunk, minimum=1)
+        optimiser: Any = self
+        check_integer("steps", optimiser.steps, minimum=1)
+        check_integer("chunk", optimiser.chunk, minimum=1)
 
     @property
-    def phases(self) -> "tuple[AbstractOptimiser, ...]":
+    def phases(self) -> tuple[Any, ...]:
         """The optimisers that are run one after another."""
         return (self,)
 
@@ -68,7 +66,7 @@ class Chain(AbstractOptimiser):
     15
     """
 
-    members: tuple[AbstractOptimiser, ...]
+    members: tuple[Any, ...]
     steps: int = eqx.field(init=False)
     chunk: int = eqx.field(init=False)
 
@@ -82,7 +80,7 @@ class Chain(AbstractOptimiser):
         self.chunk = max(member.chunk for member in self.members)
 
     @property
-    def phases(self) -> tuple[AbstractOptimiser, ...]:
+    def phases(self) -> tuple[Any, ...]:
         return tuple(phase for member in self.members for phase in member.phases)
 
     def start(self, trained: Any) -> Any:

@@ -50,7 +50,7 @@ class PDEProblem(eqx.Module):
 
     domain: AbstractDomain
     residual: Callable
-    conditions: tuple[AbstractCondition, ...]
+    conditions: tuple[Any, ...]
     fields: int = eqx.field(static=True)
     exact: Callable | None
     params: dict[str, Any]

@@ -36,7 +36,7 @@ class PINN(AbstractCollocation):
 
     >>> import jax
     >>> from perturbax import pde
-    >>> method = PINN(hidden=(8,), optimiser=pde.LM(2), points=pde.FixedPoints(50, 20))
+    >>> method = pde.PINN(hidden=(8,), optimiser=pde.LM(2), points=pde.FixedPoints(50, 20))
     >>> pde.solve(pde.catalogue.helmholtz(), method, key=jax.random.key(0)).stats["parameters"]
     33
     """
