@@ -11,6 +11,10 @@ from ._conditions import Initial as Initial
 from ._conditions import Neumann as Neumann
 from ._conditions import Periodic as Periodic
 from ._conditions import Robin as Robin
+from ._covariance import AbstractCovariance as AbstractCovariance
+from ._covariance import Diagonal as Diagonal
+from ._covariance import Full as Full
+from ._covariance import Isotropic as Isotropic
 from ._dense import Dense as Dense
 from ._design import AbstractDesign as AbstractDesign
 from ._design import LatinHypercube as LatinHypercube
@@ -23,6 +27,8 @@ from ._domain import Sites as Sites
 from ._error import SolutionError as SolutionError
 from ._error import solution_error as solution_error
 from ._field import Field as Field
+from ._gaussians import AbstractGaussians as AbstractGaussians
+from ._gaussians import gaussians as gaussians
 from ._jet import AbstractClosedForm as AbstractClosedForm
 from ._jet import Jet as Jet
 from ._jet import jet as jet
@@ -39,17 +45,22 @@ from ._sampler import Residual as Residual
 from ._solve import AbstractPDEMethod as AbstractPDEMethod
 from ._solve import PDESolution as PDESolution
 from ._solve import solve as solve
+from .fixed_gaussians import FixedGaussians as FixedGaussians
+from .pig import PIG as PIG
 from .pinn import PINN as PINN
 
 __all__ = [
     "LBFGS",
     "LM",
+    "PIG",
     "PINN",
     "AbstractClosedForm",
     "AbstractCollocation",
     "AbstractCondition",
+    "AbstractCovariance",
     "AbstractDesign",
     "AbstractDomain",
+    "AbstractGaussians",
     "AbstractOptimiser",
     "AbstractPDEMethod",
     "AbstractSampler",
@@ -59,11 +70,15 @@ __all__ = [
     "Chain",
     "Data",
     "Dense",
+    "Diagonal",
     "Dirichlet",
     "Field",
+    "FixedGaussians",
     "FixedPoints",
     "FreshPoints",
+    "Full",
     "Initial",
+    "Isotropic",
     "Jet",
     "LatinHypercube",
     "Lattice",
@@ -79,6 +94,7 @@ __all__ = [
     "SolutionError",
     "Uniform",
     "catalogue",
+    "gaussians",
     "jet",
     "solution_error",
     "solve",

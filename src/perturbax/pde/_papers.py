@@ -18,3 +18,12 @@ PIG = Paper(
     arxiv="2412.05994",
     venue="International Conference on Learning Representations",
 )
+
+RADIAL_BASIS = Paper(
+    title="Multiquadrics: A scattered data approximation scheme with applications to computational fluid-dynamics II: "
+    "Solutions to parabolic, hyperbolic and elliptic partial differential equations",
+    authors=("Edward J. Kansa",),
+    year=1990,
+    venue="Computers & Mathematics with Applications 19 (8-9)",
+    doi="10.1016/0898-1221(90)90271-K",
+)
