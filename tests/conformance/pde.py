@@ -6,7 +6,16 @@ import numpy as np
 
 from perturbax import pde
 
-SMALL = {"optimiser": pde.LM(2, chunk=2), "points": pde.FixedPoints(12, 4), "hidden": (4,)}
+SMALL = {
+    "optimiser": pde.LM(2, chunk=2),
+    "points": pde.FixedPoints(12, 4),
+    "hidden": (4,),
+    "n_gaussians": 4,
+    "width": 4,
+    "features": 4,
+    "rank": 2,
+    "nodes": 3,
+}
 
 
 def pulled(x, u, params):

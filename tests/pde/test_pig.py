@@ -96,7 +96,7 @@ def test_fixed_gaussians_stay_and_have_fewer_parameters(string, solved):
     np.testing.assert_array_equal(fixed.model.network.sets[0].mean, start.sets[0].mean)
     np.testing.assert_array_equal(fixed.model.network.sets[0].shape.log_sigma, start.sets[0].shape.log_sigma)
     assert solved.stats["parameters"] - fixed.stats["parameters"] == 6 * 2
-    assert fixed.history["loss"][-1] < 1.0
+    assert fixed.history["loss"][-1] < 4.0  # that of nothing
 
 
 @pytest.mark.parametrize(

@@ -46,14 +46,20 @@ from ._solve import AbstractPDEMethod as AbstractPDEMethod
 from ._solve import PDESolution as PDESolution
 from ._solve import solve as solve
 from .fixed_gaussians import FixedGaussians as FixedGaussians
+from .fourier_pinn import FourierPINN as FourierPINN
+from .modified_pinn import ModifiedPINN as ModifiedPINN
 from .pig import PIG as PIG
 from .pinn import PINN as PINN
+from .pixel import PIXEL as PIXEL
+from .spinn import SPINN as SPINN
 
 __all__ = [
     "LBFGS",
     "LM",
     "PIG",
     "PINN",
+    "PIXEL",
+    "SPINN",
     "AbstractClosedForm",
     "AbstractCollocation",
     "AbstractCondition",
@@ -75,6 +81,7 @@ __all__ = [
     "Field",
     "FixedGaussians",
     "FixedPoints",
+    "FourierPINN",
     "FreshPoints",
     "Full",
     "Initial",
@@ -82,6 +89,7 @@ __all__ = [
     "Jet",
     "LatinHypercube",
     "Lattice",
+    "ModifiedPINN",
     "Neumann",
     "PDEProblem",
     "PDESolution",

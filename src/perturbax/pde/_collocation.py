@@ -79,7 +79,8 @@ class _Run:
     def __init__(self, problem: PDEProblem, trained: Any, frozen: Any, points: Points, state: Any, key: Any, test: Any):
         self.problem, self.trained, self.frozen = problem, trained, frozen
         self.points, self.state, self.key, self.test = points, state, key, test
-        self.step, self.evaluations, self.loss, self.seconds = 0, 0, np.inf, 0.0
+        self.step, self.evaluations, self.loss = 0, 0, np.inf
+        self.seconds, self.cpu_seconds = 0.0, 0.0
         self.history: dict[str, list[float]] = {}
 
     def optimise(self, optimiser: Any, sampler: AbstractSampler, show: bool | None) -> None:
@@ -88,7 +89,7 @@ class _Run:
             for phase in optimiser.phases:
                 optimising = phase.start(self.trained)
                 for steps in _chunks(self.step, phase, sampler):
-                    begun = time.perf_counter()
+                    begun, cpu_begun = time.perf_counter(), time.process_time()
                     done = phase.run(
                         self.problem, self.trained, self.frozen, self.points, optimising, jnp.asarray(steps)
                     )
@@ -101,6 +102,7 @@ class _Run:
                         self._move(sampler)
                         optimising = phase.moved(self.trained, optimising)
                     self.seconds += time.perf_counter() - begun
+                    self.cpu_seconds += time.process_time() - cpu_begun
                     self._record(sampler)
                     bar.advance(steps)
                     bar.update(loss=self.loss)
@@ -111,7 +113,8 @@ class _Run:
         self.points, self.state = sampler.update(self.problem, self.points, self.state, residual, key)
 
     def _record(self, sampler: AbstractSampler) -> None:
-        row = {"step": self.step, "seconds": self.seconds, "evaluations": self.evaluations, "loss": self.loss}
+        row = {"step": self.step, "seconds": self.seconds, "cpu_seconds": self.cpu_seconds}
+        row |= {"evaluations": self.evaluations, "loss": self.loss}
         if self.test is not None:
             x, exact = self.test
             u = derivative_at(field(self.problem, eqx.combine(self.trained, self.frozen)), (), x)

@@ -25,19 +25,23 @@ class Dense(eqx.Module):
     activation: Callable = eqx.field(static=True)
 
     def __init__(self, inputs: int, hidden: Sequence[int], outputs: int, *, key: Any, activation: Callable = jnp.tanh):
-        sizes = [inputs, *hidden, outputs]
-        keys = jax.random.split(key, len(sizes) - 1)
-        # Linear draws from U(-1, 1) / sqrt(inputs); Glorot's limit is sqrt(6 / (inputs + outputs)).
-        self.layers = tuple(
-            Linear(a, b, key=k, scale=(6.0 * a / (a + b)) ** 0.5)
-            for a, b, k in zip(sizes[:-1], sizes[1:], keys, strict=True)
-        )
+        self.layers = glorot([inputs, *hidden, outputs], key)
         self.activation = activation
 
     def __call__(self, x: Float[Array, " inputs"]) -> Float[Array, " outputs"]:
         for layer in self.layers[:-1]:
             x = self.activation(layer(x))
         return self.layers[-1](x)
+
+
+def glorot(sizes: Sequence[int], key: Any) -> tuple[Linear, ...]:
+    """Layers between some sizes with Glorot's initial weights."""
+    keys = jax.random.split(key, len(sizes) - 1)
+    # Linear draws from U(-1, 1) / sqrt(inputs); Glorot's limit is sqrt(6 / (inputs + outputs)).
+    return tuple(
+        Linear(a, b, key=k, scale=(6.0 * a / (a + b)) ** 0.5)
+        for a, b, k in zip(sizes[:-1], sizes[1:], keys, strict=True)
+    )
 
 
 def check_hidden(hidden: Any) -> None:

@@ -140,7 +140,7 @@ def _through_tanh(jet: dict[Index, Array]) -> dict[Index, Array]:
     h = jnp.tanh(jet[()])
     first = 1.0 - h**2
     second = -2.0 * h * first
-    found = {(): h}
+    found: dict[Index, Array] = {(): h}
     for index, part in jet.items():
         if len(index) == 1:
             found[index] = first * part

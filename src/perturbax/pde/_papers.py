@@ -27,3 +27,36 @@ RADIAL_BASIS = Paper(
     venue="Computers & Mathematics with Applications 19 (8-9)",
     doi="10.1016/0898-1221(90)90271-K",
 )
+
+MODIFIED_MLP = Paper(
+    title="Understanding and mitigating gradient flow pathologies in physics-informed neural networks",
+    authors=("Sifan Wang", "Yujun Teng", "Paris Perdikaris"),
+    year=2021,
+    arxiv="2001.04536",
+    venue="SIAM Journal on Scientific Computing 43 (5)",
+)
+
+FOURIER_FEATURES = Paper(
+    title="On the eigenvector bias of Fourier feature networks: From regression to solving multi-scale PDEs with "
+    "physics-informed neural networks",
+    authors=("Sifan Wang", "Hanwen Wang", "Paris Perdikaris"),
+    year=2021,
+    arxiv="2012.10047",
+    venue="Computer Methods in Applied Mechanics and Engineering 384",
+)
+
+SPINN = Paper(
+    title="Separable Physics-Informed Neural Networks",
+    authors=("Junwoo Cho", "Seungtae Nam", "Hyunmo Yang", "Seok-Bae Yun", "Youngjoon Hong", "Eunbyung Park"),
+    year=2023,
+    arxiv="2306.15969",
+    venue="Advances in Neural Information Processing Systems",
+)
+
+PIXEL = Paper(
+    title="PIXEL: Physics-Informed Cell Representations for Fast and Accurate PDE Solvers",
+    authors=("Namgyu Kang", "Byeonghyeon Lee", "Youngjoon Hong", "Seok-Bae Yun", "Eunbyung Park"),
+    year=2023,
+    arxiv="2207.12800",
+    venue="AAAI Conference on Artificial Intelligence",
+)

@@ -37,8 +37,8 @@ class PDESolution(eqx.Module):
     - `model`: the solution at one point, from `(dimension,)` to `(fields,)`; for methods that fit a network a `Field`,
       whose `network` has what is special to the method.
     - `unknown`: the unknown coefficients as they were found.
-    - `history`: arrays by name, a row for each chunk of steps: `"step"`, `"seconds"` (with compilation the first time),
-      `"evaluations"`, `"loss"`, and `"error"` (relative L2) where the exact solution is known.
+    - `history`: arrays by name, a row for each chunk of steps: `"step"`, `"seconds"` and `"cpu_seconds"` (with
+      compilation the first time), `"evaluations"`, `"loss"`, and `"error"` (relative L2) where the exact solution is known.
     - `points`: where the equation was asked for at the end; `sampler`: the state of an adaptive sampler.
     - `result`: how it went.
     - `precision`: in which it was computed, and is evaluated.
