@@ -85,14 +85,14 @@ def test_gaussians_move_and_are_told_in_the_coordinates_of_the_problem(string, s
     assert isinstance(network, GaussianNetwork)
     np.testing.assert_allclose(mean, 0.5 * (network.sets[0].mean + 1.0))
     np.testing.assert_allclose(covariance[:, :, 0], 0.25 * (np.exp(2.0 * network.sets[0].shape.log_sigma) + 2e-3**2))
-    start = pde.PIG(**TINY).network(string, jax.random.split(jax.random.key(0), 3)[0])
+    start = pde.PIG(**TINY).start(string, jax.random.key(0)).network
     assert np.abs(network.sets[0].mean - np.asarray(start.sets[0].mean)).max() > 1e-3
 
 
 def test_fixed_gaussians_stay_and_have_fewer_parameters(string, solved):
     fixed = pde.solve(string, pde.FixedGaussians(**TINY), key=jax.random.key(0))
     with core.float64():
-        start = pde.PIG(**TINY).network(core.settle_arrays(string), jax.random.split(jax.random.key(0), 3)[0])
+        start = pde.PIG(**TINY).start(core.settle_arrays(string), jax.random.key(0)).network
     np.testing.assert_array_equal(fixed.model.network.sets[0].mean, start.sets[0].mean)
     np.testing.assert_array_equal(fixed.model.network.sets[0].shape.log_sigma, start.sets[0].shape.log_sigma)
     assert solved.stats["parameters"] - fixed.stats["parameters"] == 6 * 2

@@ -14,7 +14,7 @@ import numpy as np
 from ..core import check_instance, progress
 from ._design import Sobol
 from ._error import relative_l2
-from ._field import Theta, field
+from ._field import Field, Theta, field
 from ._least_squares import Points
 from ._lm import LM
 from ._optimiser import AbstractOptimiser
@@ -41,6 +41,11 @@ class AbstractCollocation(AbstractPDEMethod):
     def network(self, problem: PDEProblem, key: Any) -> Any:
         """The representation at the start, from `[-1, 1]^dimension` to `(fields,)`."""
 
+    def start(self, problem: PDEProblem, key: Any) -> Field:
+        """The field that `solve` with this key starts from, in the precision in force."""
+        network = self.network(problem, jax.random.split(key, 3)[0])
+        return Field(problem, network, jax.tree.map(jnp.asarray, problem.unknown))
+
     def trainable(self, network: Any) -> Any:
         """A pytree of booleans, or of prefixes, that says which leaves of the network are trained."""
         return jax.tree.map(eqx.is_inexact_array, network)
@@ -48,8 +53,9 @@ class AbstractCollocation(AbstractPDEMethod):
     def solve(self, problem: PDEProblem, key: Any, progress: bool | None) -> PDESolution:
         method: Any = self
         _warn_of_precision(method.optimiser)
-        network_key, point_key, update_key = jax.random.split(key, 3)
-        theta = Theta(self.network(problem, network_key), jax.tree.map(jnp.asarray, problem.unknown))
+        _, point_key, update_key = jax.random.split(key, 3)
+        start = self.start(problem, key)
+        theta = Theta(start.network, start.unknown)
         every = jax.tree.map(eqx.is_inexact_array, theta.unknown)
         trained, frozen = eqx.partition(theta, Theta(self.trainable(theta.network), every))
         points, state = method.points.start(problem, point_key)

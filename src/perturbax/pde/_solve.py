@@ -38,7 +38,8 @@ class PDESolution(eqx.Module):
       whose `network` has what is special to the method.
     - `unknown`: the unknown coefficients as they were found.
     - `history`: arrays by name, a row for each chunk of steps: `"step"`, `"seconds"` and `"cpu_seconds"` (with
-      compilation the first time), `"evaluations"`, `"loss"`, and `"error"` (relative L2) where the exact solution is known.
+      compilation the first time), `"evaluations"`, `"loss"`, and `"error"` (relative L2) where the exact solution is
+      known.
     - `points`: where the equation was asked for at the end; `sampler`: the state of an adaptive sampler.
     - `result`: how it went.
     - `precision`: in which it was computed, and is evaluated.
