@@ -247,6 +247,24 @@ def _nn(folder: Path) -> list[str]:
     return [f"largest gain: {', '.join(gains)}"]
 
 
+def _pde(folder: Path) -> list[str]:
+    import jax
+
+    from perturbax import pde
+
+    problem = pde.catalogue.poisson(1, frequency=4.0)
+    points = pde.FixedPoints(60, 2)
+    methods = {
+        "a tanh network": pde.PINN((16,), optimiser=pde.LM(30), points=points),
+        "Gaussians that move": pde.PIG(20, optimiser=pde.LM(30), points=points),
+    }
+    errors = [
+        f"{name} {pde.solution_error(pde.solve(problem, method, key=jax.random.key(0)), 500).relative_l2:.0e}"
+        for name, method in methods.items()
+    ]
+    return [f"relative error of a wave after 30 steps: {', '.join(errors)}"]
+
+
 def _verify(folder: Path) -> list[str]:
     import jax
     import numpy as np
@@ -315,6 +333,7 @@ STOPS: tuple[Stop, ...] = (
     ("optimize", "the parameter of a solver, learned from its iterations", _optimize),
     ("nn", "how strongly state-space layers answer to waves", _nn),
     ("rom", "one reduced basis, and eight local ones", _rom),
+    ("pde", "Poisson's equation by a network and by Gaussians", _pde),
     ("verify", "what a network can answer on a box of inputs, proved", _verify),
     ("interop", "the same sampler on arrays of other libraries", _interop),
     ("studies", "a published claim, in the smallest form of its study", _studies),
