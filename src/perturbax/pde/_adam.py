@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..core import adam, check_number
-from ._descent import descend
+from ._descent import begin, descend
 from ._least_squares import Points
 from ._optimiser import AbstractOptimiser, Outcome
 from ._problem import PDEProblem
@@ -32,7 +32,7 @@ class Adam(AbstractOptimiser):
         check_number("learning_rate", self.learning_rate, minimum=0.0, exclusive=True)
 
     def start(self, trained: Any) -> Any:
-        return self._transformation.init(trained)
+        return begin(self._transformation, trained)
 
     def run(self, problem: PDEProblem, trained: Any, frozen: Any, points: Points, state: Any, steps: Any) -> Outcome:
         return descend(self._transformation, problem, trained, frozen, points, state, self.chunk, steps)

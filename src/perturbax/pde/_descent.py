@@ -15,6 +15,12 @@ from ._optimiser import Outcome, repeat
 from ._problem import PDEProblem
 
 
+def begin(transformation: optax.GradientTransformationExtraArgs, trained: Any) -> Any:
+    """The first state, with the types of the later ones: Optax starts from weak ones, and the second chunk would
+    compile again."""
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.asarray(leaf).dtype), transformation.init(trained))
+
+
 @eqx.filter_jit
 def descend(
     transformation: optax.GradientTransformationExtraArgs,

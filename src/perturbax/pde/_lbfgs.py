@@ -6,7 +6,7 @@ from typing import Any
 import optax
 
 from ..core import check_integer
-from ._descent import descend
+from ._descent import begin, descend
 from ._least_squares import Points
 from ._optimiser import AbstractOptimiser, Outcome
 from ._problem import PDEProblem
@@ -39,7 +39,7 @@ class LBFGS(AbstractOptimiser):
         check_integer("line_search", self.line_search, minimum=1)
 
     def start(self, trained: Any) -> Any:
-        return _lbfgs(self.memory, self.line_search).init(trained)
+        return begin(_lbfgs(self.memory, self.line_search), trained)
 
     def run(self, problem: PDEProblem, trained: Any, frozen: Any, points: Points, state: Any, steps: Any) -> Outcome:
         transformation = _lbfgs(self.memory, self.line_search)

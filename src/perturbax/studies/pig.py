@@ -56,7 +56,7 @@ def run(trial: Trial, key: Any) -> dict[str, Any]:
     """One method on one problem."""
     problem, method = _PROBLEMS[trial.cell["problem"]](), _method(trial.cell)
     optimiser = method.optimiser
-    warm = dataclasses.replace(method, optimiser=dataclasses.replace(optimiser, steps=optimiser.chunk))
+    warm = dataclasses.replace(method, optimiser=dataclasses.replace(optimiser, steps=2 * optimiser.chunk))
     pde.solve(problem, warm, key=key, progress=False)
     solution = pde.solve(problem, method, key=key, progress=False)
     history = solution.history
@@ -230,11 +230,11 @@ def _draw_against(axes: Any, rows: "pd.DataFrame", column: str, label: str, name
             axes.plot(row[column], row["error"], color=_COLORS[name], linewidth=1.4, alpha=0.9, label=shown)
     axes.grid(True, which="major", color="0.88", linewidth=0.8)
     axes.spines[["top", "right"]].set_visible(False)
-    legend(axes)
+    legend(axes, loc="lower left" if column == "step" else "upper right")
 
 
 _SIZE = {"gaussians": 150, "width": 34, "interior": 900, "boundary": 200, "chunk": 20}
-_SMALL = {"PIG": 160, "PINN": 160, "fixed": 160, "L-BFGS": 300, "seeds": 3, "size": _SIZE, "large": {}}
+_SMALL = {"PIG": 160, "PINN": 160, "fixed": 160, "L-BFGS": 1000, "seeds": 3, "size": _SIZE, "large": {}}
 _LARGE = {"interior": 10_000, "boundary": 10_000, "chunk": 200, "every": 200}
 
 STUDY = Study(
