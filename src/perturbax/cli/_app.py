@@ -27,6 +27,7 @@ _COMMANDS = {
     "tour": "One quick real result from every package, ending with the site.",
     "diffusion": "Fast samplers for diffusion models.",
     "transport": "Schrödinger bridges, interpolants and optimal-transport maps between samples.",
+    "pde": "Partial differential equations of the catalogue or of your file, by networks and Gaussians.",
     "linalg": "Linear systems from files, by classical solvers and by trained networks, side by side.",
     "verify": "Safety properties of neural networks, proved or refuted; certificates of images by smoothing.",
     "rom": "Reduced bases of your simulations: POD, local bases, and whether they are worth it.",

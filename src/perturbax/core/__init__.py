@@ -44,6 +44,9 @@ from ._precision import precision as precision
 from ._progress import progress as progress
 from ._settings import from_settings as from_settings
 from ._settings import settings_of as settings_of
+from ._settle import cast as cast
+from ._settle import settle_arrays as settle_arrays
+from ._settle import to_host as to_host
 from ._solution import Result as Result
 from ._solution import SolverError as SolverError
 from ._solution import raise_if_failed as raise_if_failed
@@ -65,6 +68,7 @@ __all__ = [
     "cache_folder",
     "cache_size",
     "cached",
+    "cast",
     "check_array",
     "check_choice",
     "check_instance",
@@ -90,9 +94,11 @@ __all__ = [
     "read_tree",
     "registered_methods",
     "settings_of",
+    "settle_arrays",
     "settled",
     "splice",
     "step",
+    "to_host",
     "watched",
     "write_atomic",
     "write_tree",

@@ -11,9 +11,9 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float, Int
 
-from ..core import Method, check_instance, check_integer, check_number, precision, raise_if_failed
+from ..core import Method, check_instance, check_integer, check_number, precision, raise_if_failed, to_host
 from ._krylov import Outcome
-from ._problem import LinearSystem, SettledSystem, to_host
+from ._problem import LinearSystem, SettledSystem
 
 
 class LinearSolution(eqx.Module):
