@@ -21,7 +21,7 @@ def frame(beta, scale=1e-3):
     [(0.01, -0.439, -1.142, 1.636), (0.1, -0.230, -0.252, 0.549)],
 )
 def test_elasticities_of_a_frame_are_those_that_are_known(beta, classifier_decay, feature_decay, proximity):
-    # Computed by hand for this frame, to three digits.
+    # From another implementation, to three digits.
     found = dynamics.elasticities(frame(beta))
     assert found.classifier_decay == pytest.approx(classifier_decay, rel=0.005)
     assert found.feature_decay == pytest.approx(feature_decay, rel=0.005)

@@ -32,7 +32,7 @@ _SAMPLES = 10
 _ROUNDING = 1e-9
 _LENGTH = 1.3
 _SPREADS = tuple(np.geomspace(1e-3, 1e-1, 5))
-# Elasticities of an orthogonal frame at lambda_W = lambda_H = 0.05 that were computed by hand, by the proximity.
+# Elasticities of an orthogonal frame at lambda_W = lambda_H = 0.05 from another implementation, by the proximity.
 _KNOWN = {0.01: (-0.439, -1.142, 1.636), 0.1: (-0.230, -0.252, 0.549)}
 _DECAY = 0.05
 _PROXIMITIES = tuple(np.geomspace(1e-3, 10.0, 25))
