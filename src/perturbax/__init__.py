@@ -10,6 +10,7 @@ from ._version import __version__ as __version__
 
 __all__ = [
     "__version__",
+    "approximate",
     "cli",
     "core",
     "data",
@@ -18,6 +19,7 @@ __all__ = [
     "linalg",
     "nn",
     "optimize",
+    "pde",
     "perturb",
     "report",
     "rom",

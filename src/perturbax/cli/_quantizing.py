@@ -99,8 +99,9 @@ def quantize(
 
 def _network(model: str, params: Path | None, path: Path) -> tuple[Any, Any, dict[str, Any]]:
     """The parameters, the function of one input, and the data."""
-    from ._model import find_callable
-    from ._parameters import load_npz, load_parameters
+    from ._arrays import load_npz
+    from ._callable import find_callable
+    from ._parameters import load_parameters
 
     data = load_npz("--data", path)
     if "inputs" not in data:

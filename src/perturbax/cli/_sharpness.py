@@ -37,8 +37,8 @@ def sharpness(
     from perturbax import optimize
     from perturbax.core import enable_compilation_cache
 
+    from ._callable import find_callable
     from ._console import note, print_json, print_table
-    from ._model import find_callable
     from ._parameters import load_parameters
 
     apply = find_callable("--model", model, "apply(params, x)")
@@ -88,7 +88,7 @@ def sharpness(
 
 
 def _data(path: Path) -> dict[str, Any]:
-    from ._parameters import load_npz
+    from ._arrays import load_npz
 
     arrays = load_npz("--data", path)
     missing = [name for name in ("inputs", "targets") if name not in arrays]

@@ -247,6 +247,22 @@ def _nn(folder: Path) -> list[str]:
     return [f"largest gain: {', '.join(gains)}"]
 
 
+def _pde(folder: Path) -> list[str]:
+    import numpy as np
+
+    from perturbax import approximate, pde
+    from perturbax.systems import column
+
+    apparatus, plug = column.GasColumn(0.3, column.ConstantFlow(0.3)), column.Rectangle(1.0)
+    sample = column.Injection(apparatus, column.Linear([400.0, 250.0], [7.0, 2.8]), plug)
+    t = np.linspace(0.0, 200.0, 401)
+    recorded = pde.simulate(sample, pde.LaplaceIntegral(), t)
+    noisy = recorded.signal + 0.001 * np.random.default_rng(0).normal(size=t.size)
+    fitted = approximate.fit(approximate.DetectorTrace(apparatus, t, noisy, plug, 2), approximate.LaplaceFit())
+    rates = " and ".join(f"{k_a:.0f} and {k_d:.2f}" for k_a, k_d in fitted.values)
+    return [f"rates 400 and 7.00, 250 and 2.80 are found as {rates}"]
+
+
 def _verify(folder: Path) -> list[str]:
     import jax
     import numpy as np
@@ -315,6 +331,7 @@ STOPS: tuple[Stop, ...] = (
     ("optimize", "the parameter of a solver, learned from its iterations", _optimize),
     ("nn", "how strongly state-space layers answer to waves", _nn),
     ("rom", "one reduced basis, and eight local ones", _rom),
+    ("pde, approximate", "two peaks of a chromatograph, and the rates behind them", _pde),
     ("verify", "what a network can answer on a box of inputs, proved", _verify),
     ("interop", "the same sampler on arrays of other libraries", _interop),
     ("studies", "a published claim, in the smallest form of its study", _studies),

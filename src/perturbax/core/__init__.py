@@ -42,6 +42,8 @@ from ._method import registered_methods as registered_methods
 from ._precision import float64 as float64
 from ._precision import precision as precision
 from ._progress import progress as progress
+from ._settings import from_settings as from_settings
+from ._settings import settings_of as settings_of
 from ._solution import Result as Result
 from ._solution import SolverError as SolverError
 from ._solution import raise_if_failed as raise_if_failed
@@ -79,6 +81,7 @@ __all__ = [
     "fit_seeds",
     "flatten",
     "float64",
+    "from_settings",
     "interpret",
     "iterate",
     "precision",
@@ -86,6 +89,7 @@ __all__ = [
     "raise_if_failed",
     "read_tree",
     "registered_methods",
+    "settings_of",
     "settled",
     "splice",
     "step",

@@ -60,7 +60,9 @@ class LinearSystem(eqx.Module):
         basis = self.operator.nullspace() if self.nullspace is None else _orthonormal(self.nullspace)
         b = cast(self.b, dtype)
         x0 = jnp.zeros_like(b) if self.x0 is None else cast(self.x0, dtype)
-        system = SettledSystem(operator, b, x0, cast(basis, dtype), operator.active())
+        with jax.ensure_compile_time_eval():
+            active = operator.active()
+        system = SettledSystem(operator, b, x0, cast(basis, dtype), active)
         inside = system.project(b)
         _check_consistent(b, inside, system)
         return eqx.tree_at(lambda s: (s.b, s.x0), system, (inside, system.project(x0)))
@@ -111,7 +113,7 @@ def settle_arrays(tree: Any) -> Any:
 
     def settled(leaf: Any) -> Any:
         if isinstance(leaf, float):
-            return jnp.asarray(leaf, jnp.result_type(float))
+            return cast(leaf, jnp.result_type(float))
         if not eqx.is_array(leaf) and not isinstance(leaf, np.ndarray):
             return leaf
         floating = jnp.issubdtype(leaf.dtype, jnp.floating)

@@ -47,13 +47,6 @@ UCB1 = Paper(
     doi="10.1023/A:1013689704352",
 )
 
-SOR = Paper(
-    title="Iterative Methods for Solving Partial Difference Equations of Elliptic Type",
-    authors=("David M. Young",),
-    year=1954,
-    doi="10.1090/S0002-9947-1954-0059635-7",
-)
-
 GOLDEN_SECTION = Paper(
     title="Sequential Minimax Search for a Maximum",
     authors=("Jack Kiefer",),

@@ -26,6 +26,7 @@ from ._excursions import StationaryGaussian as StationaryGaussian
 from ._excursions import excursions as excursions
 from ._expression import parse_query as parse_query
 from ._fit_distribution import AbstractDistributionMethod as AbstractDistributionMethod
+from ._fit_distribution import AbstractGeneratedLaw as AbstractGeneratedLaw
 from ._fit_distribution import AbstractLaw as AbstractLaw
 from ._fit_distribution import Candidates as Candidates
 from ._fit_distribution import FittedDistribution as FittedDistribution
@@ -78,6 +79,7 @@ from ._series import stationary_gaussian as stationary_gaussian
 from ._sieve import AbstractSieve as AbstractSieve
 from ._sieve import AffineMaps as AffineMaps
 from ._sieve import ReLUNetworks as ReLUNetworks
+from ._sliced_wasserstein_1 import sliced_wasserstein_1 as sliced_wasserstein_1
 from ._subset_search import AllSubsets as AllSubsets
 from ._subset_search import Classes as Classes
 from ._subset_search import Greedy as Greedy
@@ -120,6 +122,7 @@ __all__ = [
     "AbstractAnalyst",
     "AbstractDistributionMethod",
     "AbstractExcursionMethod",
+    "AbstractGeneratedLaw",
     "AbstractInstanceNoise",
     "AbstractLatent",
     "AbstractLatentLikelihood",
@@ -226,6 +229,7 @@ __all__ = [
     "save_distribution",
     "sinkhorn_wasserstein",
     "sliced_wasserstein",
+    "sliced_wasserstein_1",
     "stationary_gaussian",
     "status_of_ledger",
     "wasserstein",

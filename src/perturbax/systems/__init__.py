@@ -1,5 +1,6 @@
-"""Worlds to work on: operators of imaging, drifts of populations, heat that spreads, and solids that creep."""
+"""Worlds to work on: imaging, populations, heat that spreads, solids that bend or creep, gas chromatographs."""
 
+from . import column as column
 from ._constitutive import AbstractLaw as AbstractLaw
 from ._constitutive import Norton as Norton
 from ._constitutive import PlasticState as PlasticState
@@ -8,6 +9,8 @@ from ._drift_fields import EllipticVortex as EllipticVortex
 from ._drift_fields import LambOseen as LambOseen
 from ._drift_fields import LotkaVolterra as LotkaVolterra
 from ._drift_fields import Repressilator as Repressilator
+from ._elastic import Elastic as Elastic
+from ._elastic import plane_stress as plane_stress
 from ._heat import Heat2D as Heat2D
 from ._imaging import AbstractImaging as AbstractImaging
 from ._imaging import Blur as Blur
@@ -19,6 +22,10 @@ from ._mri import MRI as MRI
 from ._mri import coil_maps as coil_maps
 from ._mri import column_mask as column_mask
 from ._mri import point_mask as point_mask
+from ._newmark import consistent_mass as consistent_mass
+from ._newmark import newmark as newmark
+from ._soft_hole import PlateTraces as PlateTraces
+from ._soft_hole import SoftHolePlate as SoftHolePlate
 from ._solid import Solid as Solid
 from ._solid import box as box
 from ._tomography import ParallelBeamCT as ParallelBeamCT
@@ -30,6 +37,7 @@ __all__ = [
     "AbstractImaging",
     "AbstractLaw",
     "Blur",
+    "Elastic",
     "EllipticVortex",
     "Heat2D",
     "Inpainting",
@@ -38,8 +46,10 @@ __all__ = [
     "Norton",
     "ParallelBeamCT",
     "PlasticState",
+    "PlateTraces",
     "Repressilator",
     "Separable",
+    "SoftHolePlate",
     "Solid",
     "Stack",
     "Subsampling",
@@ -48,6 +58,10 @@ __all__ = [
     "Viscoplastic",
     "box",
     "coil_maps",
+    "column",
     "column_mask",
+    "consistent_mass",
+    "newmark",
+    "plane_stress",
     "point_mask",
 ]
