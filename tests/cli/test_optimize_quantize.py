@@ -35,6 +35,7 @@ def run(*arguments, model=f"{NAME}:apply", params="p.npz", data="d.npz", out="q.
     return main(["optimize", "quantize", *map(str, [*options, *arguments])])
 
 
+@pytest.mark.slow
 def test_the_file_is_the_network_in_integers(files, capsys):
     assert run("--free", "--budget", "size=0.5", "--probes", 2, "--json") == 0
     report = json.loads(capsys.readouterr().out)

@@ -90,6 +90,7 @@ def blocks(problem):
     return [np.asarray(hessian[i][i]).reshape(w.size, w.size) for i, w in enumerate(problem.weights)]
 
 
+@pytest.mark.slow
 def test_traces_are_those_of_the_exact_hessian(problem, blocks):
     traces, errors, products = block_traces(problem, KEY, probes=400, tolerance=0.0)
     assert products == 400

@@ -18,6 +18,7 @@ def coarse():
     return optimize.FakeQuantization(PROBLEM, (8, 2, 8))
 
 
+@pytest.mark.slow
 def test_the_loss_is_that_of_the_network_in_integers(coarse):
     problem = optimize.QuantizationProblem(
         MLP, X, Y, bits=(2, 8), fixed=dict(zip([layer.name for layer in PROBLEM.layers], coarse.bits, strict=True))

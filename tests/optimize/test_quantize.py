@@ -39,7 +39,7 @@ def rescaled(z, ratio, low, high):
     return shift(z, m, e).astype(np.int64)
 
 
-@pytest.mark.parametrize("bits", [4, 8])
+@pytest.mark.parametrize("bits", [pytest.param(4, marks=pytest.mark.slow), 8])
 def test_a_network_is_what_python_computes_with_whole_numbers(bits):
     """The algorithm once more, from the weights, with integers of any size."""
     found = quantized(MLP, X, optimize.UniformBits(bits), fixed={})
@@ -122,6 +122,7 @@ def structure(p, x):
     return jnp.clip(y, 0.5, 4.0).sum(0) / 2.0 - y[0]
 
 
+@pytest.mark.slow
 def test_structure_between_layers_is_kept():
     keys = jax.random.split(KEY, 2)
     params = {"w": jax.random.normal(keys[0], (5, 6)), "b": jax.random.normal(keys[1], (2,))}
@@ -160,6 +161,7 @@ def stacked(p, x):
     return p["blocks"][0].T @ x
 
 
+@pytest.mark.slow
 def test_slices_and_transposed_weights_are_layers_of_their_own():
     params = {"blocks": jax.random.normal(KEY, (2, 5, 5))}
     found = quantized(params, X, apply=stacked)
