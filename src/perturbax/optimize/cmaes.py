@@ -48,10 +48,12 @@ class CMAES(AbstractInversionMethod):
 
     Source: Hansen 2016, arXiv 1604.00772.
 
+    >>> import jax
+    >>> import jax.numpy as jnp
     >>> from perturbax import optimize, stats
     >>> prior = stats.UniformPrior([-3.0, -3.0], [3.0, 3.0])
     >>> problem = optimize.InverseProblem(lambda p: p, jnp.array([1.0, -2.0]), prior, optimize.SquaredError())
-    >>> found = optimize.invert(problem, CMAES(budget=300), key=jax.random.key(0))
+    >>> found = optimize.invert(problem, optimize.CMAES(budget=300), key=jax.random.key(0))
     >>> bool(abs(found.parameters - jnp.array([1.0, -2.0])).max() < 1e-2)
     True
     """

@@ -49,11 +49,13 @@ class DatabaseQuery(AbstractInversionMethod):
 
     Source: Ezhov et al. 2022, arXiv 2205.04550. That entries are weighted is not in the paper.
 
+    >>> import jax
+    >>> import jax.numpy as jnp
     >>> from perturbax import optimize, stats
     >>> prior = stats.UniformPrior([0.0], [3.0], ["phase"])
     >>> wave = lambda p: jnp.sin(jnp.arange(8.0) + p[0])
     >>> database = optimize.build_database(wave, prior, 200, key=jax.random.key(0))
-    >>> method = DatabaseQuery(database, optimize.SquaredError(0.1))
+    >>> method = optimize.DatabaseQuery(database, optimize.SquaredError(0.1))
     >>> problem = optimize.InverseProblem(wave, wave(jnp.array([1.0])), prior, optimize.SquaredError(0.1))
     >>> found = optimize.invert(problem, method, key=jax.random.key(0))
     >>> abs(found["phase"] - 1.0) < 0.05, found.stats["evaluations"]

@@ -34,10 +34,12 @@ class GradientMAP(AbstractInversionMethod):
 
     Source: the posterior of Lipkova et al. 2019, arXiv 1807.00499, which samples it.
 
+    >>> import jax
+    >>> import jax.numpy as jnp
     >>> from perturbax import optimize, stats
     >>> prior = stats.UniformPrior([-3.0, -3.0], [3.0, 3.0])
     >>> problem = optimize.InverseProblem(jnp.sinh, jnp.array([1.0, -2.0]), prior, optimize.SquaredError())
-    >>> found = optimize.invert(problem, GradientMAP(starts=2), key=jax.random.key(0))
+    >>> found = optimize.invert(problem, optimize.GradientMAP(starts=2), key=jax.random.key(0))
     >>> bool(abs(jnp.sinh(found.parameters) - jnp.array([1.0, -2.0])).max() < 1e-2)
     True
     """

@@ -36,12 +36,14 @@ class LearnedRegression(AbstractInversionMethod):
 
     Source: Ezhov et al. 2022, arXiv 2111.04090 (Learn-Morph-Infer), with a smaller network.
 
+    >>> import jax
+    >>> import jax.numpy as jnp
     >>> from perturbax import optimize, stats
     >>> prior = stats.UniformPrior([0.5], [3.0])
     >>> wave = lambda p: jnp.sin(jnp.arange(8.0) * p[0])
     >>> database = optimize.build_database(wave, prior, 64, key=jax.random.key(0))
     >>> options = {"similarity": optimize.SquaredError(), "encoding": optimize.FullResolution(), "steps": 20}
-    >>> LearnedRegression.fit(database, prior, key=jax.random.key(1), **options).low.tolist()
+    >>> optimize.LearnedRegression.fit(database, prior, key=jax.random.key(1), **options).low.tolist()
     [0.5]
     """
 

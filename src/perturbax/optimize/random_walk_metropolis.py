@@ -38,10 +38,12 @@ class RandomWalkMetropolis(AbstractInversionMethod):
 
     Source: Metropolis et al. 1953; Cabezas et al. 2024, arXiv 2402.10797 (BlackJAX).
 
+    >>> import jax
+    >>> import jax.numpy as jnp
     >>> from perturbax import optimize, stats
     >>> prior = stats.UniformPrior([-3.0], [3.0])
     >>> problem = optimize.InverseProblem(lambda p: p, jnp.array([1.0]), prior, optimize.SquaredError(0.3))
-    >>> found = optimize.invert(problem, RandomWalkMetropolis(8, 500, 100), key=jax.random.key(0))
+    >>> found = optimize.invert(problem, optimize.RandomWalkMetropolis(8, 500, 100), key=jax.random.key(0))
     >>> bool(abs(found.mean[0] - 1.0) < 0.1), bool(abs(found.standard_deviation[0] - 0.3) < 0.1)
     (True, True)
     """

@@ -32,10 +32,12 @@ class RejectionABC(AbstractInversionMethod):
 
     Source: Pritchard et al. 1999.
 
+    >>> import jax
+    >>> import jax.numpy as jnp
     >>> from perturbax import optimize, stats
     >>> prior = stats.UniformPrior([-3.0], [3.0])
     >>> problem = optimize.InverseProblem(lambda p: p, jnp.array([1.0]), prior, optimize.SquaredError())
-    >>> found = optimize.invert(problem, RejectionABC(budget=1000, accepted=50), key=jax.random.key(0))
+    >>> found = optimize.invert(problem, optimize.RejectionABC(budget=1000, accepted=50), key=jax.random.key(0))
     >>> bool(abs(found.mean[0] - 1.0) < 0.1), found.samples.shape
     (True, (50, 1))
     """
