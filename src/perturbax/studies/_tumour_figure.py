@@ -85,11 +85,13 @@ def _draw_cost(axes: Any, query: "pd.DataFrame", runs: "pd.DataFrame", others: "
             at = float(np.median(seconds))
             axes.errorbar(at, middle, yerr=[[middle - low], [high - middle]], **options)
             places.append((at, middle, name))
-    # Labels below each other, where points are close in time.
+    # Labels side by side in the order of the times, which crowd at some places.
     line = {"arrowstyle": "-", "color": "0.6", "linewidth": 0.6}
+    axes.set_ylim(bottom=axes.get_ylim()[0] - 0.45 * np.ptp(axes.get_ylim()))
     for rank, (at, middle, name) in enumerate(sorted(places)):
-        down = -(40 + 15 * (rank % 8))
-        axes.annotate(name, (at, middle), xytext=(3, down), textcoords="offset points", fontsize=8, arrowprops=line)
+        where = ((rank + 0.5) / len(places), 0.02)
+        style = {"fontsize": 8, "rotation": 90, "ha": "center", "va": "bottom", "arrowprops": line}
+        axes.annotate(name, (at, middle), xytext=where, textcoords="axes fraction", **style)
 
 
 def _draw_sizes(axes: Any, query: "pd.DataFrame", sizes: Callable[[int], Any]) -> None:
