@@ -3,8 +3,8 @@
 Three parts. "search": an evolution and a random search of equal cost, the largest relative error with at most so many
 operations; the seed draws both. "classical": the same errors of Taylor and Chebyshev polynomials, minimax polynomials,
 Padé approximants and minimax quotients. "float32": an evolution with more operations, whose programs are computed in
-float32 on every number of a fine set, and timed against the shortest minimax polynomial below one unit in the last
-place.
+float32 on every number of a fine set, and timed against the minimax polynomial that is most accurate there: by
+Horner's rule none comes below one unit in the last place.
 """
 
 import time
@@ -108,10 +108,11 @@ def _float32(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
     x = (np.arange(FLOAT32, dtype=np.float64) / FLOAT32).astype(np.float32).astype(np.float64)
     errors = np.array([single.errors(program, x).max() for program in front.programs])
     found = {"float32_operations": front.operations, "float32_errors": errors, "float64_errors": front.error}
-    polynomials = (approximate.fit(double, approximate.Remez(degree)).function for degree in range(3, 9))
-    polynomial = next(program for program in polynomials if single.errors(program, x).max() < 1.0)
+    polynomials = [approximate.fit(double, approximate.Remez(degree)).function for degree in range(3, 9)]
+    by_polynomials = np.array([single.errors(program, x).max() for program in polynomials])
+    polynomial = polynomials[int(np.argmin(by_polynomials))]
     best = front.programs[int(np.argmin(errors))]
-    found["polynomial_operations"] = polynomial.operations
+    found |= {"polynomial_operations": polynomial.operations, "polynomial_best": float(by_polynomials.min())}
     with jax.enable_x64(False):
         xs = jax.numpy.asarray(x.astype(np.float32))
         compiled = [jax.jit(f) for f in (best, polynomial, jax.numpy.exp2)]
@@ -158,10 +159,11 @@ def judge(table: "pd.DataFrame") -> list[Bar]:
         Bar("error on a million fresh points over the training error", evolved["gap"].max(), 1.05, "<="),
         Bar("float32: error of the best program, ULP", _one(single, "float32_best"), 1.0, "<="),
         Bar(
-            "float32: its time over that of the minimax polynomial below 1 ULP",
+            "float32: its time over that of the most accurate minimax polynomial",
             _one(single, "time_over_polynomial"),
             1.0,
             "<=",
+            note="wanted was the shortest polynomial below 1 ULP; by Horner's rule in float32 there is none",
         ),
     ]
     return bars
