@@ -69,6 +69,7 @@ def test_errors_that_are_too_large_are_missed(table, place, value, count):
     assert len(failed(table)) == count
 
 
+@pytest.mark.slow
 def test_it_runs(tmp_path):
     run = run_study("autonumerics", "smoke", store=tmp_path / "store.sqlite", progress=False, backend="sequential")
     assert not run.failures
