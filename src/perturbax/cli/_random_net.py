@@ -43,7 +43,7 @@ def fit(
     inputs = [name for name in frame if name != target]
     if not inputs:
         raise ValueError(f"{table} must have a column beside {target}")
-    chosen = {} if bandwidth is None else {"bandwidth": bandwidth}
+    chosen: dict[str, Any] = {} if bandwidth is None else {"bandwidth": bandwidth}
     fitting: Any = {
         "random-net": lambda: approximate.BandlimitedRandomNet(width, **chosen),
         "fourier": lambda: approximate.RandomFourierFeatures(width, **chosen),
