@@ -39,7 +39,8 @@ class RandomFeatures(eqx.Module):
 
     def __call__(self, x: Any) -> Any:
         if isinstance(x, Tracer):
-            return _net(x, *(jnp.asarray(p, x.dtype) for p in (self.a, self.b, self.c)), self.activation)
+            a, b, c = (jnp.asarray(p, x.dtype) for p in (self.a, self.b, self.c))
+            return _net(x, a, b, c, self.activation)
         with float64():
             parameters = (jnp.asarray(p, jnp.float64) for p in (x, self.a, self.b, self.c))
             return np.asarray(_compiled_net(*parameters, self.activation))

@@ -47,6 +47,7 @@ class BandlimitedRandomNet(AbstractFitMethod):
 
     Source: Li et al. 2023, arXiv 2008.08427; the choice of the bandwidth is ours.
 
+    >>> import jax
     >>> import numpy as np
     >>> from perturbax import approximate
     >>> x = np.linspace(0.0, 1.0, 100)

@@ -62,6 +62,7 @@ class ChebyshevLeastSquares(AbstractFitMethod):
 
     Source: Trefethen 2013.
 
+    >>> import numpy as np
     >>> from perturbax import approximate
     >>> x = np.linspace(0.0, 1.0, 50)
     >>> data = approximate.ScatteredData(x, np.exp(x))

@@ -52,6 +52,7 @@ class Evolution(AbstractDiscovery):
 
     Source: Real et al. 2023, arXiv 2312.08472; selection by Deb et al. 2002.
 
+    >>> from perturbax.approximate import Evolution
     >>> Evolution(max_operations=4).operations
     ('add', 'sub', 'mul', 'div')
     """

@@ -67,6 +67,7 @@ class KernelRidge(AbstractFitMethod):
 
     Source: Saunders, Gammerman & Vovk 1998.
 
+    >>> import numpy as np
     >>> from perturbax import approximate
     >>> x = np.linspace(0.0, 1.0, 50)
     >>> approximate.fit(approximate.ScatteredData(x, np.sin(9.0 * x)), approximate.KernelRidge(10.0)).error < 1e-3

@@ -35,6 +35,7 @@ class RandomProgramSearch(AbstractDiscovery):
 
     Source: the baseline of Real et al. 2023, arXiv 2312.08472.
 
+    >>> from perturbax.approximate import RandomProgramSearch
     >>> RandomProgramSearch(generations=10).children
     128
     """

@@ -31,6 +31,7 @@ class RationalMinimax(AbstractFitMethod):
 
     Source: Lawson 1961; the exponent of the weights is that of `Lawson`.
 
+    >>> import jax.numpy as jnp
     >>> from perturbax import approximate
     >>> target = approximate.Target(jnp.exp2, 0.0, 1.0)
     >>> found = approximate.fit(target, approximate.RationalMinimax(1, 1))

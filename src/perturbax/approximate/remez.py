@@ -68,14 +68,12 @@ class Remez(AbstractFitMethod):
         signs = (-1.0) ** np.arange(m)
         # Below this the error is that of the arithmetic, and does not alternate.
         rounding = 100.0 * np.finfo(float).eps * np.abs(f / u).max()
-        # Residuals are known up to this, so that nothing smaller can be levelled.
-        noise = 0.1 * rounding
         for steps in range(1, self.max_steps + 1):
             system = np.column_stack([basis[chosen], signs * u[chosen]])
             *c, E = np.linalg.solve(system, f[chosen])
             error = (f - basis @ np.array(c)) / u
             largest = np.abs(error).max()
-            if largest <= max(abs(E) * (1.0 + self.tolerance) + noise, rounding):
+            if largest <= max(abs(E) * (1.0 + self.tolerance), rounding):
                 series = Series(c, domain=[problem.lower, problem.upper])
                 program = horner(monomials(series))
                 return approximated(problem, program, len(t), steps=steps, levelled=abs(float(E)))

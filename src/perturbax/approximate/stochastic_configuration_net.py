@@ -45,6 +45,8 @@ class StochasticConfigurationNet(AbstractFitMethod):
 
     Source: Wang & Li 2017, arXiv 1702.03180; a fixed share in the place of their sequence of contractions.
 
+    >>> import jax
+    >>> import numpy as np
     >>> from perturbax import approximate
     >>> x = np.linspace(0.0, 1.0, 60)
     >>> method = approximate.StochasticConfigurationNet(20, (5.0, 30.0), pool=5)

@@ -36,6 +36,8 @@ class TrainedNet(AbstractFitMethod):
 
     Source: Kingma & Ba 2015, arXiv 1412.6980.
 
+    >>> import jax
+    >>> import numpy as np
     >>> from perturbax import approximate
     >>> x = np.linspace(0.0, 1.0, 50)
     >>> data = approximate.ScatteredData(x, np.sin(9.0 * x))

@@ -220,7 +220,8 @@ def _approximate(folder: Path) -> list[str]:
     program, polynomial = front.best(4), approximate.fit(target, approximate.Remez(2))
     proved = approximate.certify(program, target).bound
     return [
-        f"2^x in {program.operations} operations: proved error {proved:.1e}, a parabola {polynomial.error:.1e}",
+        f"2^x in {program.operations} operations: proved error {proved:.1e},"
+        f" of the best polynomial {polynomial.error:.1e}",
         program.to_latex(4),
     ]
 

@@ -3,8 +3,7 @@
 Three parts. "search": an evolution and a random search of equal cost, the largest relative error with at most so many
 operations; the seed draws both. "classical": the same errors of Taylor and Chebyshev polynomials, minimax polynomials,
 Padé approximants and minimax quotients. "float32": an evolution with more operations, whose programs are computed in
-float32 on every number of a fine set, and timed against the minimax polynomial that is most accurate there: by
-Horner's rule none comes below one unit in the last place.
+float32 on every number of a fine set, and timed against the shortest minimax polynomial that is as accurate there.
 """
 
 import time
@@ -108,11 +107,14 @@ def _float32(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
     x = (np.arange(FLOAT32, dtype=np.float64) / FLOAT32).astype(np.float32).astype(np.float64)
     errors = np.array([single.errors(program, x).max() for program in front.programs])
     found = {"float32_operations": front.operations, "float32_errors": errors, "float64_errors": front.error}
-    polynomials = [approximate.fit(double, approximate.Remez(degree)).function for degree in range(3, 9)]
-    by_polynomials = np.array([single.errors(program, x).max() for program in polynomials])
-    polynomial = polynomials[int(np.argmin(by_polynomials))]
     best = front.programs[int(np.argmin(errors))]
-    found |= {"polynomial_operations": polynomial.operations, "polynomial_best": float(by_polynomials.min())}
+    # The shortest polynomial that is as accurate in float32; when none is, the most accurate.
+    polynomials = [approximate.fit(double, approximate.Remez(degree)).function for degree in (3, 4, 5, 6, 7)]
+    theirs = np.array([single.errors(program, x).max() for program in polynomials])
+    enough = np.flatnonzero(theirs <= errors.min())
+    chosen = int(enough[0]) if enough.size else int(theirs.argmin())
+    polynomial = polynomials[chosen]
+    found |= {"polynomial_operations": polynomial.operations, "polynomial_error": float(theirs[chosen])}
     with jax.enable_x64(False):
         xs = jax.numpy.asarray(x.astype(np.float32))
         compiled = [jax.jit(lambda x, f=f: f(x)) for f in (best, polynomial, jax.numpy.exp2)]
@@ -159,11 +161,11 @@ def judge(table: "pd.DataFrame") -> list[Bar]:
         Bar("error on a million fresh points over the training error", evolved["gap"].max(), 1.05, "<="),
         Bar("float32: error of the best program, ULP", _one(single, "float32_best"), 1.0, "<="),
         Bar(
-            "float32: its time over that of the most accurate minimax polynomial",
+            "float32: its time over that of the minimax polynomial",
             _one(single, "time_over_polynomial"),
             1.0,
             "<=",
-            note="wanted was the shortest polynomial below 1 ULP; by Horner's rule in float32 there is none",
+            note="the shortest that is as accurate in float32, or the most accurate when none is",
         ),
     ]
     return bars
