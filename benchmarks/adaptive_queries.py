@@ -1,28 +1,17 @@
 """Queries answered with Laplace noise: throughput against OpenDP on the same values, and the noise itself."""
 
 import importlib.metadata
-import time
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.stats
 
+from _timing import seconds
 from perturbax import stats
 
 EPSILON = 0.1
 SIZES = ((100, 1_000_000), (1000, 200_000), (10_000, 20_000))  # records and queries, 100 to 200 MB of bytes
-
-
-def seconds(call, repeats=5):
-    """The median of a few runs, after one that compiles."""
-    jax.block_until_ready(call())
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        jax.block_until_ready(call())
-        times.append(time.perf_counter() - start)
-    return float(np.median(times))
 
 
 @jax.jit
@@ -45,19 +34,19 @@ def main():
         method = stats.LaplaceNoise.of_epsilon(EPSILON, n)
         problem = stats.QueryBatch(values)
         rates[n] = count / seconds(
-            lambda problem=problem, method=method: stats.answer_queries(problem, method, key=key).answers
+            lambda problem=problem, method=method: stats.answer_queries(problem, method, key=key).answers, 5
         )
-        bare, matrix = (count / seconds(lambda values=values, call=call: call(values)) for call in (means, product))
+        bare, matrix = (count / seconds(lambda values=values, call=call: call(values), 5) for call in (means, product))
         print(
             f"batch of {count} queries on {n} records: {rates[n]:.3g} queries/s, {rates[n] * n / 1e9:.2g} GB/s; bare "
             f"means {bare:.3g}, as a matrix product {matrix:.3g}"
         )
     x, y = random.choice(np.array([-1, 1], np.int8), (1000, 500)), random.choice(np.array([-1, 1], np.int8), 1000)
     session = stats.QuerySession((x, y), stats.SignVote(500), 501)
-    taken = seconds(lambda: stats.answer_queries(session, stats.GaussianNoise(0.02), key=key).answers)
+    taken = seconds(lambda: stats.answer_queries(session, stats.GaussianNoise(0.02), key=key).answers, 5)
     print(f"adaptive session of 501 queries on 1000 records: {501 / taken:.3g} queries/s")
     kept = stats.Holdout(None, y > 0, stats.LaplaceNoise(0.01), key=key)
-    taken = seconds(lambda: [kept.query(lambda positive: positive) for _ in range(50)])
+    taken = seconds(lambda: [kept.query(lambda positive: positive) for _ in range(50)], 5)
     print(f"Holdout in memory, one by one: {50 / taken:.3g} queries/s")
     try:
         import opendp.prelude as dp

@@ -4,9 +4,6 @@
 """
 
 import importlib.metadata
-import statistics
-import time
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -18,23 +15,13 @@ from pymor.core.logger import set_log_levels
 from pymor.vectorarrays.numpy import NumpyVectorSpace
 from skfem.models.elasticity import lame_parameters, linear_elasticity
 
+from _timing import seconds
 from perturbax import core, rom
 from perturbax.rom._full_step import FullModel, linear_response
 from perturbax.studies._hot_parts import plate
 from perturbax.studies.adaptive_rom import CASES, TRAINING
 
 KEY = jax.random.key(0)
-
-
-def seconds(call: Callable[[], Any], repeats: int = 1) -> float:
-    """Median of a few calls after one that compiles."""
-    call()
-    taken = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        call()
-        taken.append(time.perf_counter() - start)
-    return statistics.median(taken)
 
 
 def of_full_step(cells: int = 80) -> None:
@@ -72,12 +59,12 @@ def of_models(cells: int, eps_ecm: float = 1e-2, steps: int = 30) -> None:
     training = rom.Training([plate(spot, cells, steps) for spot in TRAINING])
     problem = plate(CASES["a"], cells, steps)
     exact = rom.simulate(problem, rom.FullOrder(), key=KEY)
-    full = seconds(lambda: rom.simulate(problem, rom.FullOrder(), key=KEY))
+    full = seconds(lambda: rom.simulate(problem, rom.FullOrder(), key=KEY), 1)
     print(f"{problem.body.size} unknowns, {steps} steps: full model {full:.2f} s")
     for method in (rom.PODECM(eps_ecm=eps_ecm), rom.AdaptivePODECM(eps_ecm=eps_ecm)):
         model = rom.reduce(training, method, key=KEY)
         found = rom.simulate(problem, model, key=KEY)
-        taken = seconds(lambda model=model: rom.simulate(problem, model, key=KEY))
+        taken = seconds(lambda model=model: rom.simulate(problem, model, key=KEY), 1)
         print(
             f"  {type(method).__name__}: {taken:.2f} s, {full / taken:.1f} times as fast; final errors of u "
             f"{found.displacement_error(exact)[-1]:.4f} and p {found.error(exact)[-1]:.4f}; "

@@ -2,28 +2,15 @@
 
 import importlib.metadata
 import math
-import time
-from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
 
+from _timing import seconds
 from perturbax import core, stats
 
-REPEATS = 7
 PATHS, POINTS, HURST = 256, 4096, 0.75
-
-
-def seconds(call: Callable[[], Any], repeats: int = REPEATS) -> float:
-    """The median time of a call that is warm."""
-    jax.block_until_ready(call())
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        jax.block_until_ready(call())
-        times.append(time.perf_counter() - start)
-    return float(np.median(times))
 
 
 def increments(t: Any) -> Any:

@@ -9,9 +9,6 @@ CPU with the threads that it takes.
 
 import importlib.metadata
 import itertools
-import statistics
-import time
-from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -22,6 +19,7 @@ import torch
 from torchcfm.conditional_flow_matching import ConditionalFlowMatcher
 from torchdiffeq import odeint
 
+from _timing import timed
 from perturbax import stats, transport
 from perturbax.studies.interpolants import circle
 
@@ -30,17 +28,6 @@ STEPS, BATCH, DRAWN, REPEATS = 1000, 512, 5000, 3
 
 def version(package: str) -> str:
     return f"{package} {importlib.metadata.version(package)}"
-
-
-def timed(run: Callable[[], Any], repeats: int = REPEATS) -> tuple[float, Any]:
-    """The median seconds of some calls after one that compiles, and what the last one gave."""
-    result = jax.block_until_ready(run())
-    seconds = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        result = jax.block_until_ready(run())
-        seconds.append(time.perf_counter() - started)
-    return statistics.median(seconds), result
 
 
 def report(what: str, ours: float, theirs: float, peer: str) -> None:
@@ -87,12 +74,12 @@ def main() -> None:
         return transport.fit_interpolant(coupling, method, key=key, progress=False)
 
     settings: dict[str, Any] = {"steps": STEPS, "batch_size": BATCH}
-    seconds, flow = timed(lambda: train(transport.FlowMatching(**settings)))
-    theirs, field = timed(lambda: train_torch(torch.from_numpy(points)))
+    seconds, flow = timed(lambda: train(transport.FlowMatching(**settings)), REPEATS)
+    theirs, field = timed(lambda: train_torch(torch.from_numpy(points)), REPEATS)
     peers = f"{version('torchcfm')}, {version('torch')}"
     report(f"training, {STEPS} steps of {BATCH}", seconds, theirs, peers)
     full, interpolant = timed(
-        lambda: train(transport.StochasticInterpolant(transport.OneSidedLinearPath(), **settings))
+        lambda: train(transport.StochasticInterpolant(transport.OneSidedLinearPath(), **settings)), REPEATS
     )
     print(f"{'  the same with velocity and denoiser':44} perturbax {full:7.3f} s")
 
@@ -100,17 +87,17 @@ def main() -> None:
     rows = torch.from_numpy(x)
     times = torch.linspace(0.0, 1.0, 201)
     with torch.no_grad():
-        ours, drawn = timed(lambda: flow.forward(x, transport.ODE(margin=0.0)).x)
+        ours, drawn = timed(lambda: flow.forward(x, transport.ODE(margin=0.0)).x, REPEATS)
         other, drawn_torch = timed(
-            lambda: odeint(field, rows, times[[0, -1]], rtol=1e-5, atol=1e-5, method="dopri5")[-1]
+            lambda: odeint(field, rows, times[[0, -1]], rtol=1e-5, atol=1e-5, method="dopri5")[-1], REPEATS
         )
         report("drawing, adaptive, tolerance 1e-5", ours, other, version("torchdiffeq"))
-        ours, _ = timed(lambda: euler(flow.fields, jnp.asarray(x)))
-        other, _ = timed(lambda: odeint(field, rows, times, method="euler")[-1])
+        ours, _ = timed(lambda: euler(flow.fields, jnp.asarray(x)), REPEATS)
+        other, _ = timed(lambda: odeint(field, rows, times, method="euler")[-1], REPEATS)
         report("drawing, 200 steps of Euler", ours, other, version("torchdiffeq"))
     for name, points_drawn in (("perturbax", drawn), ("torchcfm", drawn_torch)):
         print(f"energy distance of what {name} draws: {stats.energy_distance(np.asarray(points_drawn), target):.4f}")
-    by_sde, drawn = timed(lambda: interpolant.forward(x, transport.SDE(), key=key).x)
+    by_sde, drawn = timed(lambda: interpolant.forward(x, transport.SDE(), key=key).x, REPEATS)
     print(
         f"{'drawing, 200 steps of an SDE by Heun':44} perturbax {by_sde:7.3f} s, "
         f"energy distance {stats.energy_distance(np.asarray(drawn), target):.4f}"

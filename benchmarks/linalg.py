@@ -6,8 +6,6 @@
 import importlib.metadata
 import statistics
 import time
-from collections.abc import Callable
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -17,22 +15,10 @@ import pyamg
 import scipy.sparse
 import scipy.sparse.linalg
 
+from _timing import medians
 from perturbax import core, linalg, nn
 
 SIDES = ((True, False), (False, False))
-
-
-def medians(calls: dict[str, Callable[[], Any]], repeats: int = 7) -> dict[str, float]:
-    """Seconds of each call, taken in turn."""
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
-    for call in calls.values():
-        jax.block_until_ready(call())
-    for _ in range(repeats):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            jax.block_until_ready(call())
-            seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in seconds.items()}
 
 
 def system_of(size: int, right: str = "noise") -> linalg.LinearSystem:

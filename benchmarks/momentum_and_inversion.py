@@ -7,8 +7,6 @@ the end of a step, ours at that of its beginning.
 """
 
 import importlib.metadata
-import statistics
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,10 +14,10 @@ import diffusers
 import numpy as np
 import torch
 
+from _timing import seconds
 from perturbax import diffusion
 
 STEPS = 50
-REPEATS = 7
 BETAS = np.linspace(1e-4, 2e-2, 1000)
 PROCESS = diffusion.Discrete(np.cumprod(1.0 - BETAS))
 VARIANCES = torch.linspace(0.05, 1.0, 4096, dtype=torch.float64)
@@ -39,16 +37,6 @@ def problem() -> diffusion.Sampling:
 def explicit(indices: Any) -> diffusion.Explicit:
     """The grid of a scheduler's indices."""
     return diffusion.Explicit((np.asarray(indices, np.float64) + 1.0) / BETAS.size, final="eps")
-
-
-def seconds(run: Callable[[], Any]) -> float:
-    run()
-    times = []
-    for _ in range(REPEATS):
-        started = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - started)
-    return statistics.median(times)
 
 
 def follow(scheduler: Any, x: torch.Tensor) -> torch.Tensor:

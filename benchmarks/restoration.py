@@ -6,8 +6,6 @@ compiles, and medians are printed. For DPS the best of several step sizes is tak
 """
 
 import importlib.metadata
-import statistics
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +15,7 @@ import numpy as np
 import torch
 
 from _restoration_peers import load
+from _timing import medians
 from perturbax import core, diffusion, nn, systems
 from perturbax.studies.dds import psnr
 from perturbax.studies.imaging import held_out, mixture_prior, operator_of
@@ -32,19 +31,6 @@ def problem_of(seed: int) -> tuple[diffusion.InverseProblem, np.ndarray]:
     clean = jax.vmap(operator)(jnp.asarray(truth))
     noise = 0.02 * jax.random.normal(noise_key, (2, *clean.shape))
     return diffusion.InverseProblem(mixture_prior()[1], operator, clean + noise[0] + 1j * noise[1], 0.02), truth
-
-
-def medians(calls: dict[str, Callable[[], Any]], repeats: int = 7) -> dict[str, float]:
-    """Seconds of each call, run in turn."""
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
-    for call in calls.values():
-        call()
-    for _ in range(repeats):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            call()
-            seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in seconds.items()}
 
 
 def restored(problem: diffusion.InverseProblem, method: Any) -> np.ndarray:

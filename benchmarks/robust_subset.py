@@ -7,20 +7,10 @@ import jax
 import numpy as np
 import pandas as pd
 
+from _timing import seconds
 from perturbax import stats
 from perturbax.studies import Trial
 from perturbax.studies import causal_minimax as study
-
-
-def seconds(call, repeats=3):
-    """The median of a few runs, after one that compiles."""
-    call()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return float(np.median(times))
 
 
 def main():
@@ -49,7 +39,7 @@ def main():
     names = problem.names[:6]
     small = stats.Environments(problem.X[:, :6], problem.y, problem.env, names=names)
     data = [np.column_stack([small.X, small.y])[small.env == e] for e in range(small.count)]
-    ours = seconds(lambda: stats.robust_subset(small, stats.InvariantCausalPrediction(), key=key))
+    ours = seconds(lambda: stats.robust_subset(small, stats.InvariantCausalPrediction(), key=key), 3)
     peer = seconds(lambda: causalicp.fit(data, 6, alpha=0.05, verbose=False, color=False), 1)
     chosen = stats.robust_subset(small, stats.InvariantCausalPrediction(), key=key)
     other = causalicp.fit(data, 6, alpha=0.05, verbose=False, color=False)

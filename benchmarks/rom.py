@@ -5,10 +5,6 @@ million values and 200 snapshots, 1.6 GB.
 """
 
 import importlib.metadata
-import statistics
-import time
-from collections.abc import Callable
-from typing import Any
 
 import jax
 import kmedoids
@@ -17,23 +13,11 @@ from pymor.algorithms.pod import pod as pymor_pod
 from pymor.core.logger import set_log_levels
 from pymor.vectorarrays.numpy import NumpyVectorSpace
 
+from _timing import medians
 from perturbax import core, rom
 from perturbax.rom._angles import subspaces
 
 RANK = 20
-
-
-def medians(calls: dict[str, Callable[[], Any]], repeats: int = 5) -> dict[str, float]:
-    """Seconds of each call, taken in turn, after one that compiles."""
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
-    for call in calls.values():
-        call()
-    for _ in range(repeats):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            call()
-            seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in seconds.items()}
 
 
 def snapshots(values: int, count: int = 200) -> np.ndarray:
@@ -57,7 +41,7 @@ def of_snapshots(values: int) -> None:
     took = medians(
         {
             "ours": lambda: rom.pod(x, rank=RANK, factorisation=gram),
-            "randomised": lambda: rom.pod(x, rank=RANK, factorisation=rom.RandomisedSVD(), key=key),
+            "randomised": lambda: rom.pod(x, rank=RANK, factorisation=rom.RandomizedSVD(), key=key),
             "numpy": lambda: by_numpy(x),
             "pymor": lambda: pymor_pod(theirs, modes=RANK, method="method_of_snapshots"),
         },

@@ -5,8 +5,6 @@ in one process, and medians are printed.
 """
 
 import importlib.metadata
-import statistics
-import time
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -20,22 +18,10 @@ import optax
 import pyhessian
 import torch
 
+from _timing import medians
 from perturbax import core, data, linalg, nn, optimize
 
 WIDTH, SAMPLES, PROBES = 128, 300, 60
-
-
-def medians(calls: dict[str, Callable[[], Any]], repeats: int = 3) -> dict[str, float]:
-    """Seconds of each call, taken in turn."""
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
-    for call in calls.values():
-        jax.block_until_ready(call())
-    for _ in range(repeats):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            jax.block_until_ready(call())
-            seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in seconds.items()}
 
 
 def _problem() -> tuple[optimize.LeastSquares, Any, Any, Any]:
@@ -79,7 +65,7 @@ def traces() -> None:
         "ours Hessian": lambda: linalg.trace(hessian, linalg.Hutchinson(PROBES), key=key).value,
         "PyHessian Hessian": lambda: np.mean(peer.trace(maxIter=PROBES, tol=0.0)),
     }
-    took = medians({name: kept(name, call) for name, call in calls.items()})
+    took = medians({name: kept(name, call) for name, call in calls.items()}, repeats=3)
     exact = float(optimize.sharpness(problem, optimize.ExactSharpness(), key=key).trace)
     error = {
         "Hutchinson": float(linalg.trace(product, linalg.Hutchinson(PROBES), key=key).standard_error),

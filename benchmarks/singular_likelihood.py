@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from sklearn.mixture import GaussianMixture
 
+from _timing import timed
 from perturbax import core, stats
 from perturbax.studies.singular_likelihood import lobed
 
@@ -33,14 +34,6 @@ def report(name, seconds, drawn):
     drawn = np.asarray(drawn, np.float64)
     off = np.linalg.norm(drawn - drawn @ PLANE @ PLANE.T, axis=1).mean()
     print(f"{name}: {seconds:.1f} s, W1 {stats.wasserstein(drawn, FRESH, order=1):.3f}, off the plane {off:.4f}")
-
-
-def timed(call):
-    """The second of two runs, so that nothing is compiled in it."""
-    call()
-    start = time.perf_counter()
-    done = call()
-    return time.perf_counter() - start, done
 
 
 def grid():

@@ -7,7 +7,6 @@ with our two short tables of them.
 
 import importlib.metadata
 import math
-import statistics
 import time
 import warnings
 from collections.abc import Callable
@@ -20,23 +19,11 @@ import numpy as np
 import scipy.linalg
 import torch
 
+from _timing import medians
 from perturbax import core, linalg
 from perturbax.nn import ssm
 
 KEY = jax.random.key(0)
-
-
-def medians(calls: dict[str, Callable[[], Any]], repeats: int = 7) -> dict[str, float]:
-    """Seconds of each call, taken in turn."""
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
-    for call in calls.values():
-        jax.block_until_ready(call())
-    for _ in range(repeats):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            jax.block_until_ready(call())
-            seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in seconds.items()}
 
 
 class TorchS4D(torch.nn.Module):

@@ -1,9 +1,6 @@
 """Speed of perturbax.stats against named peers on the same work in the same process: `python benchmarks/stats.py`."""
 
 import importlib.metadata
-import statistics
-import time
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -13,20 +10,10 @@ from ott.tools import sliced
 from scipy.linalg import sqrtm
 from sklearn.mixture import GaussianMixture as SklearnMixture
 
+from _timing import seconds
 from perturbax import core, data, stats
 
 REPEATS = 15
-
-
-def seconds(run: Callable[[], Any]) -> float:
-    """The median time of a call that is warm."""
-    jax.block_until_ready(run())
-    times = []
-    for _ in range(REPEATS):
-        started = time.perf_counter()
-        jax.block_until_ready(run())
-        times.append(time.perf_counter() - started)
-    return statistics.median(times)
 
 
 def report(what: str, ours: float, peer: str, theirs: float, difference: float) -> None:
@@ -48,9 +35,9 @@ def log_density() -> None:
     difference = float(np.abs(mixture.log_density(x) - peer.score_samples(x)).max())
     report(
         "log density of 10 Gaussians at 1797 digits",
-        seconds(lambda: mixture.log_density(x)),
+        seconds(lambda: mixture.log_density(x), REPEATS),
         version("scikit-learn"),
-        seconds(lambda: peer.score_samples(x)),
+        seconds(lambda: peer.score_samples(x), REPEATS),
         difference,
     )
 
@@ -75,16 +62,16 @@ def denoiser() -> None:
         return (x @ basis) @ basis.T
 
     basis = mixture.eigenvectors.transpose(1, 0, 2).reshape(64, 640)
-    ours = seconds(lambda: mixture.denoise(x, 0.6, 0.8))
+    ours = seconds(lambda: mixture.denoise(x, 0.6, 0.8), REPEATS)
     difference = float(jnp.abs(mixture.denoise(x, 0.6, 0.8) - dense(x, 0.6, 0.8)).max())
     report(
         "exact denoiser of 128 digits",
         ours,
         "one solve per call in JAX",
-        seconds(lambda: dense(x, 0.6, 0.8)),
+        seconds(lambda: dense(x, 0.6, 0.8), REPEATS),
         difference,
     )
-    bare = seconds(lambda: products(x, basis))
+    bare = seconds(lambda: products(x, basis), REPEATS)
     print(f"    its two matrix products alone take {1e3 * bare:.2f} ms: {ours / bare:.1f}x that")
 
 
@@ -97,9 +84,9 @@ def frechet() -> None:
 
     report(
         "Frechet distance in 64 dimensions",
-        seconds(lambda: stats.frechet_distance(x, y)),
+        seconds(lambda: stats.frechet_distance(x, y), REPEATS),
         f"matrix root of {version('scipy')}",
-        seconds(by_matrix_root),
+        seconds(by_matrix_root, REPEATS),
         abs(stats.frechet_distance(x, y) - by_matrix_root()),
     )
 
@@ -111,9 +98,9 @@ def sliced_distance() -> None:
     difference = abs(stats.sliced_wasserstein(x, y, key) - float(theirs(x, y)) ** 0.5)
     report(
         "sliced W2 of 898 digits, 128 directions (each draws its own)",
-        seconds(lambda: stats.sliced_wasserstein(x, y, key)),
+        seconds(lambda: stats.sliced_wasserstein(x, y, key), REPEATS),
         version("ott-jax"),
-        seconds(lambda: theirs(x, y)),
+        seconds(lambda: theirs(x, y), REPEATS),
         difference,
     )
 

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from _timing import timed
 from perturbax import core, stats, systems, transport
 
 VOLATILITY = 0.1
@@ -46,15 +47,6 @@ def problem(snapshots: np.ndarray) -> transport.Snapshots:
 
 def solve(snapshots: np.ndarray, method: Any) -> Any:
     return transport.infer_trajectories(problem(snapshots), method, key=jax.random.key(1), progress=False)
-
-
-def timed(run: Callable[[], Any]) -> tuple[float, Any]:
-    """Seconds of a call that was made once before, and what it gave."""
-    run()
-    started = time.perf_counter()
-    result = run()
-    jax.block_until_ready(result.paths)
-    return time.perf_counter() - started, result
 
 
 def cfm(snapshots: np.ndarray, budget: float, steps: int = 50) -> tuple[float, float]:

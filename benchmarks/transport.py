@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from _timing import timed
 from perturbax import core, transport
 from perturbax.studies.known_bridges import conditional_error, five_gaussians
 
@@ -42,15 +43,6 @@ class Task:
 
     def error(self, moments: Any) -> float:
         return conditional_error(moments, self.truth.moments(self.starts)) / self.spread
-
-
-def timed(run: Callable[[], Any], warm: bool = True) -> tuple[float, Any]:
-    """Seconds of a call, which was made once before where compiling would count, and what it gave."""
-    if warm:
-        run()
-    started = time.perf_counter()
-    result = jax.block_until_ready(run())
-    return time.perf_counter() - started, result
 
 
 def solve(task: Task, method: Any, points: int | None = None) -> Callable[[], Any]:

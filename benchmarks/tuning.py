@@ -4,8 +4,6 @@
 """
 
 import importlib.metadata
-import statistics
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +14,7 @@ import scipy.sparse
 import scipy.sparse.linalg
 from threadpoolctl import threadpool_limits
 
+from _timing import medians
 from perturbax import core, linalg, optimize
 
 INTERVAL = (-0.15, 0.45)
@@ -26,19 +25,6 @@ METHODS = {
     "Exp3": optimize.Exp3(),
     "UCB1": optimize.UCB1(),
 }
-
-
-def medians(calls: dict[str, Callable[[], Any]], repeats: int = 7) -> dict[str, float]:
-    """Seconds of each call, taken in turn."""
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
-    for call in calls.values():
-        jax.block_until_ready(call())
-    for _ in range(repeats):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            jax.block_until_ready(call())
-            seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in seconds.items()}
 
 
 def overhead(rounds: int = 5000, by_hand: int = 500) -> None:

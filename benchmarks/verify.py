@@ -5,9 +5,6 @@ the last on the package index.
 """
 
 import importlib.metadata
-import statistics
-import time
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -15,22 +12,10 @@ import numpy as np
 import torch
 
 from _auto_lirpa import load
+from _timing import medians
 from perturbax import core, nn, verify
 
 EPSILON = 0.01
-
-
-def medians(calls: dict[str, Callable[[], Any]], repeats: int = 9) -> dict[str, float]:
-    """Seconds of each call, taken in turn."""
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
-    for call in calls.values():
-        call()
-    for _ in range(repeats):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            call()
-            seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in seconds.items()}
 
 
 def as_torch(network: nn.MLP) -> torch.nn.Module:
@@ -65,7 +50,7 @@ def compare(hidden: tuple[int, ...], batch: int) -> None:
 
         difference = np.abs(np.asarray(ours()) - other().detach().numpy()).max()
         scale = np.abs(other().detach().numpy()).max()
-        took = medians({"ours": ours, "auto_LiRPA": other})
+        took = medians({"ours": ours, "auto_LiRPA": other}, repeats=9)
         print(
             f"784-{'-'.join(map(str, hidden))}-10, batch {batch}, {name}: auto_LiRPA {version} takes "
             f"{took['auto_LiRPA'] / took['ours']:.2f}x ours ({1e3 * took['ours']:.1f} ms, wanted 1 to 3x); "

@@ -44,3 +44,13 @@ def forget_compilations():
     yield
     jax.clear_caches()
     gc.collect()
+
+
+@pytest.fixture
+def without_type_checks():
+    """So that what a door says of wrong types is seen, and not the type checker of the tests."""
+    import jaxtyping
+
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from perturbax.cli import main
+from perturbax.cli._app import _COMMANDS
 
 _WORDS = [
     *("study", "systems", "cache", "show", "run", "record", "list", "dpm-solver", "x:y", "x.py", "", "--", "-", "nan"),
@@ -58,6 +59,14 @@ def test_help_and_version_answer_at_once_and_without_jax():
     assert answer.stdout.splitlines()[-1] == "0 False False"
     assert "study" in answer.stdout
     assert time.perf_counter() - began < 10
+
+
+def test_commands_and_what_they_share_load_without_jax():
+    shared = ("_arrays", "_callable", "_console", "_options", "_points", "_tables")
+    modules = [f"perturbax.cli.{name}" for name in (*_COMMANDS, *shared)]
+    probe = f"import importlib, sys; [importlib.import_module(name) for name in {modules}]; print('jax' in sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert answer.stdout == "False\n"
 
 
 def test_the_module_is_the_command():

@@ -136,7 +136,7 @@ class TestBadInput:
             (("net.onnx", "net.onnx"), "net.onnx: line"),
             (("net.onnx", "few.vnnlib"), "has an input of shape (1, 1, 1, 5), but few.vnnlib is about 1 inputs"),
             (("two.onnx", "few.vnnlib"), "two.onnx must have one floating input and one output"),
-            (("net.onnx", "safe.vnnlib", "--method", "magic"), "--method must be 'auto' or 'inputs' or 'activations'"),
+            (("net.onnx", "safe.vnnlib", "--method", "magic"), "--method must be one of auto, inputs, activations"),
             (("net.onnx", "safe.vnnlib", "--out", "none/result.txt"), "--out none/result.txt lies in a folder"),
             (("net.onnx", "safe.vnnlib", "--timeout", "0"), "seconds must be"),
         ],

@@ -1,6 +1,7 @@
 """How the conformance suite tries the methods of `rom`."""
 
 import dataclasses
+import warnings
 from functools import cache
 
 import numpy as np
@@ -13,6 +14,7 @@ FIELDS = np.exp(-(((np.linspace(0.0, 1.0, 20) - S[:, None]) / 0.2) ** 2))
 
 def make(cls):
     given = {"clusters": 3, "restarts": 2, "solves": 1, "calibration": rom.MaxRatio()}
+    given |= {"hidden": (8,), "networks": rom.Perceptrons((8,)), "steps": 2, "batch": 8}
     return cls(**{field.name: given[field.name] for field in dataclasses.fields(cls) if field.name in given})
 
 
@@ -45,7 +47,19 @@ def march(method, key, spot=50.0, pull=200.0):
     return rom.simulate(problem, rom.reduce(rom.Training([plate(), plate(spot=150.0)]), method, key=key), key=key)
 
 
+TRACES = np.random.default_rng(0).normal(size=(40, 3)) @ [[1.0, 0.5], [0.0, 1.0], [2.0, -1.0]]
+
+
+def generate(method, key, traces=TRACES, parameters=TRACES[:, :1], p=(0.0,)):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # two steps of a network leave modes out
+        found = rom.boundary_generator(rom.SubmodelProblem(traces, parameters), method, key=key)
+    return found.generate(key, list(p), 3)
+
+
 def run(method, key):
+    if isinstance(method, rom.AbstractGeneratorMethod):
+        return generate(method, key)
     if not isinstance(method, rom.AbstractClusterMethod):
         found = march(method, key)
         return found.displacement(), found.plasticity(), found.indicator
@@ -54,6 +68,13 @@ def run(method, key):
 
 
 def poison(method, key):
+    if isinstance(method, rom.AbstractGeneratorMethod):
+        broken = np.where(np.arange(40)[:, None] == 3, np.nan, TRACES)
+        return {
+            "traces": lambda: generate(method, key, broken),
+            "parameters": lambda: generate(method, key, parameters=broken[:, :1]),
+            "p must": lambda: generate(method, key, p=(np.nan,)),
+        }
     if not isinstance(method, rom.AbstractClusterMethod):
         return {
             "fields": lambda: march(method, key, spot=np.nan),

@@ -1,5 +1,6 @@
 """A Gaussian in diagonal form, whose denoiser and probability flow are known exactly, and the samplers to try on it."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -107,7 +108,19 @@ def _planned() -> dict[str, diffusion.AbstractPlanned]:
 PLANNED = _planned()
 
 
+def _stepped() -> dict[str, diffusion.AbstractPlanned]:
+    return {name: method for name, method in PLANNED.items() if "steps" in {f.name for f in dataclasses.fields(method)}}
+
+
+def _deterministic() -> dict[str, diffusion.AbstractPlanned]:
+    process = diffusion.VPLinear()
+    return {name: method for name, method in PLANNED.items() if not diffusion.plan(method, process).stochastic}
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that asks for `planned` with every sampler that compiles to a plan."""
-    if "planned" in metafunc.fixturenames:
-        metafunc.parametrize("planned", PLANNED.values(), ids=PLANNED.keys())
+    """Run a test that asks for `planned` with every sampler that compiles to a plan, one that asks for `stepped` with
+    those that can be given other steps, and one that asks for `deterministic` with those that add no noise."""
+    for name, methods in (("planned", lambda: PLANNED), ("stepped", _stepped), ("deterministic", _deterministic)):
+        if name in metafunc.fixturenames:
+            chosen = methods()
+            metafunc.parametrize(name, chosen.values(), ids=chosen.keys())

@@ -129,15 +129,13 @@ def test_a_jitted_call_compiles_once_for_all_starts_and_weights():
     assert seen == []
 
 
-def test_plans_keep_few_states_whatever_the_steps(planned):
+def test_plans_keep_few_states_whatever_the_steps(stepped):
     """At most four up to order 3; linear multistep methods of order 4 and momentum keep one or two more."""
-    if isinstance(planned, diffusion.USF):
-        pytest.skip("its steps are those of its schedule")
-    registers = diffusion.plan(planned, VP).registers
+    registers = diffusion.plan(stepped, VP).registers
     of_low_order = (diffusion.DDIM, diffusion.DDPM, diffusion.Euler, diffusion.Heun)
     exponential = (diffusion.DPMSolver, diffusion.DPMSolverPP)
-    assert registers <= (4 if isinstance(planned, of_low_order + exponential) else 6)
-    assert diffusion.plan(dataclasses.replace(planned, steps=5 * planned.steps), VP).registers <= max(registers, 4)
+    assert registers <= (4 if isinstance(stepped, of_low_order + exponential) else 6)
+    assert diffusion.plan(dataclasses.replace(stepped, steps=5 * stepped.steps), VP).registers <= max(registers, 4)
 
 
 def temporary_states(method: diffusion.AbstractPlanned) -> float:
@@ -182,11 +180,9 @@ def test_memory_does_not_grow_with_the_steps():
     assert many == pytest.approx(few, abs=0.01)
 
 
-def test_fifty_steps_compile_to_a_plan_quickly(planned):
+def test_fifty_steps_compile_to_a_plan_quickly(stepped):
     """The benchmark measures the target of 50 ms; this catches a wrong growth, in processor time."""
-    if isinstance(planned, diffusion.USF):
-        pytest.skip("its steps are those of its schedule")
-    method = dataclasses.replace(planned, steps=50)
+    method = dataclasses.replace(stepped, steps=50)
     best = np.inf
     for _ in range(3):
         begin = time.process_time()

@@ -10,7 +10,7 @@ import optax
 import pytest
 
 from perturbax import linalg, nn
-from perturbax.core import float64
+from perturbax.core import Result, float64
 from perturbax.linalg._fit import Trained, direction_loss
 
 SIZE = 200
@@ -120,6 +120,24 @@ def test_evaluations_are_counted_exactly(disk):
         calls.clear()
         solved = linalg.solve(free, method)
         jax.effects_barrier()
+        assert int(solved.stats["evaluations"]) == len(calls)
+
+
+@pytest.mark.parametrize("options", [{}, {"refresh": 3}, {"sufficient_decrease": 0.0}])
+def test_evaluations_are_counted_where_an_indefinite_operator_ends_it(options):
+    calls = []
+
+    def counted(x):
+        jax.debug.callback(lambda: calls.append(1))
+        return jnp.array([1.0, 3.0, -1.0]) * x
+
+    system = linalg.LinearSystem(linalg.MatrixFree(counted, (3,)), np.array([2.0, 1.0, 0.5]))
+    for method in (linalg.DCDM(lambda r: r, **options), *([] if options else [linalg.CG()])):
+        calls.clear()
+        solved = linalg.solve(system, method, throw=False)
+        jax.effects_barrier()
+        assert solved.result == Result.not_positive_definite
+        assert int(solved.iterations) > 0
         assert int(solved.stats["evaluations"]) == len(calls)
 
 

@@ -86,9 +86,11 @@ def test_files_of_matrices_are_read(tmp_path, name):
     else:
         scipy.sparse.save_npz(path, matrix)
     np.testing.assert_array_equal(as_matrix(linalg.Sparse.read(path)), matrix.toarray())
-    path.write_bytes(b"nothing of that kind")
-    with pytest.raises(ValueError, match=name):
-        linalg.Sparse.read(path)
+    whole = path.read_bytes()
+    for content in (b"nothing of that kind", whole[: len(whole) // 2], b"PK\x03\x04", b""):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=name):
+            linalg.Sparse.read(path)
 
 
 def test_a_matrix_on_a_masked_grid_acts_on_its_cells():

@@ -82,7 +82,11 @@ def test_the_bound_for_ssor_cg_holds_for_counts():
     [
         (lambda: linalg.ssor_cg_iterations(np.eye(2), 2.0, TOL), "omega"),
         (lambda: linalg.ssor_cg_iterations(np.ones(2), 1.0, TOL), "matrix"),
+        (lambda: linalg.ssor_cg_iterations(np.ones((2, 3)), 1.0, TOL), "matrix must be symmetric"),
+        (lambda: linalg.ssor_cg_iterations(np.eye(2, k=1) + np.eye(2), 1.0, TOL), "matrix must be symmetric"),
+        (lambda: linalg.ssor_cg_iterations(np.diag([1.0, -1.0]), 1.0, TOL), "matrix must be symmetric"),
         (lambda: linalg.near_asymptotic_iterations(0.5, 1.0), "tol"),
+        (lambda: linalg.near_asymptotic_iterations(0.5, 0.1, 1.0), "tau must be < 1"),
         (lambda: linalg.near_asymptotic_iterations(0.5, 0.1, 2.0), "tau"),
     ],
 )

@@ -1,5 +1,7 @@
 """Every method of `linalg.solve` finds the solution of a direct method, and refuses what it cannot solve."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import lineax
@@ -123,6 +125,21 @@ def test_a_batch_of_right_sides_and_of_shifts():
     b = jnp.asarray(np.random.default_rng(0).normal(size=(6, 6)), jnp.float32)
     counts = jax.vmap(count)(jnp.stack([b, 2.0 * b]), jnp.array([0.0, 10.0]))
     assert int(counts[0]) == int(count(b, 0.0)) > int(counts[1]) > 1
+
+
+@pytest.mark.parametrize("name", ["IC", *(pytest.param(name, marks=pytest.mark.slow) for name in ("AMG", "deflated"))])
+def test_what_is_made_of_a_known_operator_is_made_under_jit_too(disk, name):
+    if name == "AMG":
+        pytest.importorskip("pyamg")
+    method = dataclasses.replace(METHODS[name], tol=1e-4)
+    b = jnp.asarray(disk.b, jnp.float32)
+
+    def solve(b):
+        return linalg.solve(linalg.LinearSystem(disk.operator, b), method, throw=False)
+
+    traced, wanted = jax.jit(jax.vmap(solve))(jnp.stack([b, -b])), solve(b)
+    assert traced.iterations.tolist() == [int(wanted.iterations)] * 2
+    np.testing.assert_allclose(traced.x[1], -wanted.x, atol=1e-3 * float(jnp.abs(wanted.x).max()))
 
 
 def test_another_right_side_or_tolerance_compiles_nothing(disk):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from perturbax import optimize
 from perturbax.core import float64
+from perturbax.optimize import tsallis_inf
 from perturbax.optimize._compiled import compiled, pack
 from perturbax.optimize.chebcb import boxed_least_squares
 from perturbax.optimize.tsallis_inf import tsallis_probabilities
@@ -69,20 +70,20 @@ def test_the_probabilities_of_tsallis_inf_are_the_root_on_the_right_branch(proba
     np.testing.assert_allclose(p, 4.0 / (eta * (costs - x)) ** 2, rtol=1e-5, atol=1e-9)
 
 
-def test_newton_takes_a_handful_of_steps():
-    """From arms that are all alike to one that leads, or one that falls behind."""
-    for costs in (
+def test_newton_takes_a_handful_of_steps(monkeypatch):
+    """From arms that are all alike to one that leads, or one that falls behind, nine steps are enough."""
+    monkeypatch.setattr(tsallis_inf, "_NEWTON", 9)
+    # A function of its own: what was compiled with more steps must not be found again.
+    limited = jax.jit(lambda costs, eta: tsallis_probabilities(costs, eta))
+    costs = (
         np.zeros(20),
         np.r_[0.0, np.full(19, 1e4)],
         np.linspace(0.0, 30.0, 20),
         np.r_[0.0, 0.0, np.full(18, 50.0)],
-    ):
-        for eta in (2.0, 0.1, 2e-3):
-            x, steps = -2.0 / eta, 0
-            while (total := (p := 4.0 / (eta * (costs - x)) ** 2).sum()) - 1.0 > 1e-14 and steps < 50:
-                x -= 2.0 * total * (np.sqrt(total) - 1.0) / (eta * (p**1.5).sum())
-                steps += 1
-            assert steps <= 9
+    )
+    with float64():
+        totals = [float(limited(jnp.asarray(one), eta).sum()) for one in costs for eta in (2.0, 0.1, 2e-3)]
+    np.testing.assert_allclose(totals, 1.0, rtol=0.0, atol=1e-13)
 
 
 @pytest.mark.parametrize("name", ["TsallisINF", "reduced variance", "Exp3"])
@@ -211,7 +212,7 @@ def test_contextual_methods_learn_the_best_value_of_each_context(table, tunings)
     late = slice(150, None)
     best = np.asarray(table.costs)[late].min(1).mean()
     fixed = np.asarray(table.costs)[late].mean(0).min()
-    assert best < tunings["ChebCB"].costs[late].mean() < fixed < tunings["UCB1"].costs[late].mean() + 5.0
+    assert best < tunings["ChebCB"].costs[late].mean() < fixed < tunings["UCB1"].costs[late].mean()
     chosen = tunings["ChebCB"].values[late]
     assert np.corrcoef(chosen, np.asarray(table.contexts)[late])[0, 1] > 0.5
 

@@ -63,6 +63,8 @@ def test_a_resumed_run_is_the_run_that_never_stopped(table, learned):
     assert second.rounds == 200
     with pytest.raises(ValueError, match="resume must be of the same method"):
         optimize.tune(halves[1], TSALLIS, key=KEY, resume=first)
+    with pytest.raises(ValueError, match="resume must be None for BestInHindsight"):
+        optimize.tune(halves[1], optimize.BestInHindsight(grid=GRID), key=KEY, resume=first)
     with pytest.raises(ValueError, match="resume must be of the same method"):
         optimize.tune(halves[1], optimize.ChebCB((0.0, 1.0), grid=GRID, terms=4), key=KEY, resume=first)
 

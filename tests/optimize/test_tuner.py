@@ -1,7 +1,5 @@
 """The tuner for loops of other programs: the choices of the verb, late tells, and a file that goes on."""
 
-import time
-
 import jax
 import numpy as np
 import pytest
@@ -88,9 +86,9 @@ def test_files_that_are_no_tuners_are_refused_by_name(tmp_path):
 
     (tmp_path / "text.npz").write_text("text")
     np.savez(tmp_path / "arrays.npz", a=np.ones(2))
-    good = {"method": {"class": "UCB1", "fields": {"grid": list(GRID)}}, "counts": [0, 0, 0], "key": KEY}
+    good = {"method": {"class": "UCB1", "settings": {"grid": list(GRID)}}, "counts": [0, 0, 0], "key": KEY}
     write_tree(tmp_path / "state.npz", {**good, "state": [np.ones(3)]}, _LABEL)
-    write_tree(tmp_path / "class.npz", {**good, "method": {"class": "Popen", "fields": {}}, "state": []}, _LABEL)
+    write_tree(tmp_path / "class.npz", {**good, "method": {"class": "Popen", "settings": {}}, "state": []}, _LABEL)
     write_tree(tmp_path / "empty.npz", {}, _LABEL)
     for name in ("text", "arrays", "state", "class", "empty"):
         with pytest.raises(ValueError, match=rf"{name}\.npz"):
@@ -99,8 +97,6 @@ def test_files_that_are_no_tuners_are_refused_by_name(tmp_path):
 
 def test_a_second_tuner_of_a_method_compiles_nothing():
     optimize.Tuner(METHODS[1], key=KEY).ask(0.5)
-    start = time.perf_counter()
     again = optimize.Tuner(optimize.ChebCB((0.0, 1.0), grid=GRID, terms=3), key=KEY)
     again.ask(0.5)
     assert again._programs.ask._cache_size() == 1
-    assert time.perf_counter() - start < 5.0

@@ -82,8 +82,6 @@ def test_recorded_studies_become_cards():
 def test_a_damaged_store_is_refused(tmp_path):
     store = tmp_path / "damaged.sqlite"
     store.write_bytes(b"not a database, but long enough to be read as one")
-    if not any(system.built for system in studies.systems()):
-        pytest.skip("no study is built, so no store is read")
     with pytest.raises(ValueError, match=re.escape(str(store))):
         report.build(tmp_path / "site", store=store)
     assert store.read_bytes().startswith(b"not a database")

@@ -1,7 +1,6 @@
 """Solutions that several files of tests share."""
 
 import jax
-import jaxtyping
 import numpy as np
 import pytest
 
@@ -14,14 +13,6 @@ def pulses(count=40, size=60, seed=0):
     s, a = random.uniform(0.1, 0.9, count), random.choice([-1.0, 1.0], count) * 10.0 ** random.uniform(-2, 2, count)
     x = np.linspace(0.0, 1.0, size)
     return a[:, None] * np.exp(-(((x - s[:, None]) / 0.15) ** 2)), np.stack([s, np.log10(np.abs(a))], 1)
-
-
-@pytest.fixture
-def without_type_checks():
-    """So that the door itself is seen."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture(scope="session")

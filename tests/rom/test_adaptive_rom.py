@@ -108,6 +108,35 @@ def test_blind_enrichment_solves_as_many_steps_as_it_is_told(training, unseen):
     assert rom.simulate(unseen[0], model, key=KEY).full_steps.tolist() == [2, 6]
 
 
+def test_a_step_that_only_halves_can_take_is_one_of_the_full_model_where_that_is_wanted(
+    training, adaptive, unseen, monkeypatch
+):
+    """Newton is said to have failed wherever the march stops: two halves must not replace what the method asks for."""
+    advance, halves = _march.advance, []
+
+    def failing(*arguments):
+        now = advance(*arguments)
+        return eqx.tree_at(lambda m: m.failed, now, now.stopped)
+
+    def counted(*arguments):
+        found = _online.half_steps(*arguments)
+        halves.append(bool(found[2]))
+        return found
+
+    monkeypatch.setattr(_march, "advance", failing)
+    monkeypatch.setattr(_march, "half_steps", counted)
+    blind = rom.reduce(training, rom.BlindPODECM(solves=2), key=KEY)
+    assert rom.simulate(unseen[0], blind, key=KEY).full_steps.tolist() == [2, 6]
+    assert halves == [True, True]
+    yields = np.flatnonzero(unseen[1].plasticity().any(1))
+    found = rom.simulate(unseen[0], with_method(adaptive, tol=0.0, max_full_share=1.0), key=KEY)
+    np.testing.assert_array_equal(found.full_steps, yields)
+    spent = rom.simulate(unseen[0], with_method(adaptive, tol=0.0, max_full_share=0.25), key=KEY)
+    assert spent.full_steps.size == STEPS // 4
+    assert np.isfinite(spent.indicator[yields]).all()
+    assert not spent.trusted
+
+
 def test_a_state_that_is_replayed_is_that_of_the_full_model(unseen):
     problem, exact = unseen
     fields = problem.body.interpolate(problem.temperature.fields)
@@ -118,6 +147,18 @@ def test_a_state_that_is_replayed_is_that_of_the_full_model(unseen):
         state, stress = _march.replay(problem.body, LAW, *arguments)
     np.testing.assert_allclose(state.cumulated, exact.full[5].plasticity, rtol=1e-9, atol=1e-15)
     np.testing.assert_allclose(stress, exact.full[5].stress, rtol=1e-9, atol=1e-9)
+
+
+def test_the_residual_on_the_whole_mesh_is_that_of_newton_and_large_where_a_model_is_wrong(training, adaptive, unseen):
+    """The full model ends at its tolerance; Galerkin's residual is orthogonal to the modes but not small off them."""
+    full = rom.residual_norm(unseen[1])
+    assert full.shape == (unseen[0].steps,)
+    assert (full <= 1e-8).all()
+    plain = with_method(adaptive, tol=np.inf)
+    found = rom.simulate(unseen[0], plain, key=KEY)
+    wrong = found.error(unseen[1]) > 0.1
+    assert wrong.any()
+    assert (rom.residual_norm(found)[wrong] > 1e-4).all()
 
 
 def test_half_steps_end_near_the_whole_step(training, adaptive):
@@ -165,6 +206,14 @@ def test_a_model_comes_back_from_its_file(adaptive, unseen, tmp_path):
     (tmp_path / "bad.npz").write_text("text")
     with pytest.raises(ValueError, match="is damaged or no file of perturbax"):
         rom.load_reduced(tmp_path / "bad.npz", adaptive.method, LAW)
+
+
+def test_a_file_is_read_for_a_reduction_and_a_law_only(adaptive, tmp_path, without_type_checks):
+    adaptive.save(tmp_path / "model.npz")
+    with pytest.raises(TypeError, match="method must be a method such as"):
+        rom.load_reduced(tmp_path / "model.npz", rom.FullOrder(), LAW)
+    with pytest.raises(TypeError, match="law must be a law such as"):
+        rom.load_reduced(tmp_path / "model.npz", adaptive.method, None)
 
 
 def test_fields_of_a_step_lie_on_the_mesh(adaptive, training):

@@ -83,8 +83,8 @@ def test_fields_of_the_span_come_back_exactly_and_their_residual_is_zero():
     assert gappy.residual((noise - outside)[None])[0] == pytest.approx(np.sqrt(np.mean((noise - outside) ** 2)))
 
 
-def test_points_of_q_deim_are_within_its_bound():
-    """Its growth is bounded by sqrt(1 + n k) times a power of 2 in theory; in practice it is small."""
+def test_points_of_q_deim_tell_modes_apart_well():
+    """The bound of the growth of rounding errors is exponential in the number of modes; in practice it is small."""
     modes = np.linalg.qr(np.random.default_rng(3).normal(size=(300, 10)))[0].T
     points = rom.q_deim(modes)
     assert np.unique(points).size == 10

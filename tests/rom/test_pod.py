@@ -37,7 +37,7 @@ weighted = pytest.mark.parametrize("name", WEIGHTS)
 
 
 @weighted
-@pytest.mark.parametrize("factorisation", [rom.OrthogonalSVD(), rom.MethodOfSnapshots(), rom.RandomisedSVD()], ids=str)
+@pytest.mark.parametrize("factorisation", [rom.OrthogonalSVD(), rom.MethodOfSnapshots(), rom.RandomizedSVD()], ids=str)
 def test_modes_are_orthonormal_and_the_error_is_the_tail_of_the_singular_values(name, factorisation):
     x, (weight, dense) = snapshots(), WEIGHTS[name]
     found = rom.pod(x, weight=weight, rank=5, factorisation=factorisation, key=jax.random.key(0))
@@ -88,8 +88,8 @@ def test_the_tolerance_keeps_the_fewest_modes_that_reach_it():
         (lambda: rom.pod(snapshots(), weight=scipy.sparse.triu(mass())), "weight must be symmetric"),
         (lambda: rom.pod(snapshots(), weight=lambda x: -x), "weight must be positive definite"),
         (lambda: rom.pod(snapshots(), weight=lambda x: x[:, 1:]), "the product with weight must have shape"),
-        (lambda: rom.pod(snapshots(), factorisation=rom.RandomisedSVD()), "RandomisedSVD needs rank and key"),
-        (lambda: rom.RandomisedSVD(oversampling=-1), "oversampling must be"),
+        (lambda: rom.pod(snapshots(), factorisation=rom.RandomizedSVD()), "RandomizedSVD needs rank and key"),
+        (lambda: rom.RandomizedSVD(oversampling=-1), "oversampling must be"),
     ],
 )
 def test_bad_input_is_refused_by_name(without_type_checks, call, message):

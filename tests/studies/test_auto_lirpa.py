@@ -99,4 +99,4 @@ def test_a_random_function_has_a_vector_as_value(kind):
 @pytest.mark.slow
 def test_smoke_runs(tmp_path):
     run = run_study("auto-lirpa", "smoke", backend="sequential", store=tmp_path / "store.sqlite", progress=False)
-    assert run.failures == []
+    assert not run.failures

@@ -16,6 +16,8 @@ from perturbax.transport._coupling import PairBatches, Pairs
 from perturbax.transport._fields import NetworkFields
 from perturbax.transport._regress import Matching
 
+from ..diffusion.test_compilation import compilations
+
 KEY = jax.random.key(0)
 X1 = np.random.default_rng(0).normal(size=(500, 2)) + np.array([3.0, 0.0])
 SMALL = {"hidden": (16, 16), "steps": 300, "batch_size": 128, "learning_rate": 1e-2}
@@ -104,18 +106,9 @@ def test_antithetic_pairs_keep_the_mean_of_the_loss_and_tame_its_variance():
 def test_training_compiles_once_for_another_coupling_and_seed():
     method = transport.FlowMatching(hidden=(4,), steps=3, batch_size=8)
     fit(transport.Coupling(None, X1), method)
-    compiled = []
-
-    def listen(name, seconds, **_):
-        if name.endswith("backend_compile_duration"):
-            compiled.append(name)
-
-    jax.monitoring.register_event_duration_secs_listener(listen)
-    try:
+    with compilations() as seen:
         transport.fit_interpolant(transport.Coupling(None, X1 + 1.0), method, key=jax.random.key(5), progress=False)
-    finally:
-        jax.monitoring.unregister_event_duration_listener(listen)
-    assert compiled == []
+    assert seen == []
 
 
 @pytest.mark.slow

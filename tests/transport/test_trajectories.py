@@ -7,6 +7,8 @@ import pytest
 
 from perturbax import core, systems, transport
 
+from ..diffusion.test_compilation import compilations
+
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)
 N = 400
@@ -226,17 +228,8 @@ def test_paths_that_explode_raise_after_stronger_priors():
 def test_other_numbers_compile_nothing_new():
     method = transport.SBIRR(iterations=2, bridges=QUICK)
     solve(method, reference=transport.OrnsteinUhlenbeck(jnp.array(0.5)))
-    seen = []
-
-    def listen(event, duration, **details):
-        if event == "/jax/core/compile/backend_compile_duration":
-            seen.append(event)
-
-    jax.monitoring.register_event_duration_secs_listener(listen)
-    try:
+    with compilations() as seen:
         solve(method, reference=transport.OrnsteinUhlenbeck(jnp.array(0.1)), volatility=0.4, times=[0.0, 1.5, 2.0])
-    finally:
-        jax.monitoring.unregister_event_duration_listener(listen)
     assert seen == []
 
 

@@ -27,8 +27,7 @@ def evaluated(f, x):
     def sides(x):
         known = {phases.graph.program.inputs[0]: x}
         for equation in phases.graph.program.equations:
-            values = [v.value if hasattr(v, "value") else known[v] for v in equation.inputs]
-            known.update(zip(equation.outputs, equation.bind(*values), strict=True))
+            known.update(zip(equation.outputs, equation.bind(*equation.values(known)), strict=True))
         bends = zip(phases.kinks, phases.thresholds(), strict=True)
         return jnp.concatenate([jnp.sign(known[kink.variable] - c).ravel() for kink, c in bends])
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from perturbax import verify
-from perturbax.core import flatten, interpret
+from perturbax.core import flatten, float64, interpret
 from perturbax.verify._interval import INTERVAL
 from perturbax.verify._relax import relaxation
 from perturbax.verify._scalar import SCALARS, integer_power
@@ -48,6 +48,23 @@ def test_lines_and_range_hold_the_function(name):
         slack = 4e-6 * (1.0 + jnp.abs(values) + jnp.abs(line.lower_slope * grid) + jnp.abs(line.upper_slope * grid))
         assert np.all(values >= line.lower_slope * grid + line.lower_offset - slack)
         assert np.all(values <= line.upper_slope * grid + line.upper_offset + slack)
+
+
+@pytest.mark.parametrize("name", some_of(FUNCTIONS, "tanh"))
+def test_lines_hold_the_function_to_the_rounding_errors_of_float64(name):
+    """A proof is made in float64: a place that is right to float32 is no excuse there."""
+    with float64():
+        scalar, few = FUNCTIONS[name], intervals(name)
+        low = np.concatenate([few.lower, [0.1] if name in POSITIVE else [-0.1]]).astype(np.float64)
+        x = verify.Interval(jnp.asarray(low), jnp.asarray(np.append(few.upper, 20.0).astype(np.float64)))
+        grid = x.lower + jnp.linspace(0.0, 1.0, 1000)[:, None] * (x.upper - x.lower)
+        values, lines = scalar.function(grid), jax.jit(scalar.lines)
+        for place in (0.5, 0.9):
+            line = lines(x, place)
+            below, above = line.lower_slope * grid, line.upper_slope * grid
+            slack = 1e-12 * (1.0 + jnp.abs(values) + jnp.abs(below) + jnp.abs(above))
+            assert np.all(values >= below + line.lower_offset - slack)
+            assert np.all(values <= above + line.upper_offset + slack)
 
 
 @pytest.mark.slow
@@ -172,6 +189,39 @@ def test_a_registered_primitive_has_bounds():
         verify.register("lgamma")
     with pytest.raises(TypeError, match="name of a primitive"):
         verify.register(jnp.sin, interval=lambda equation, x: (x,))
+
+
+@pytest.mark.parametrize("exponent", [2.0, pytest.param(3.0, marks=pytest.mark.slow)])
+def test_a_whole_number_as_floating_exponent_takes_negative_bases(exponent):
+    inputs = verify.Box(np.float32([-1.0]), np.float32([1.5]))
+    assert_sound(lambda x: jax.lax.pow(x, exponent), inputs, verify.IBP(), verify.CROWN())
+
+
+@pytest.mark.parametrize("exponent", [0.5, -2.0])
+def test_a_base_beyond_the_domain_of_a_power_is_refused(exponent):
+    with pytest.raises(ValueError, match="pow at"):
+        verify.bound(
+            lambda x: jax.lax.pow(x, exponent), verify.Box(np.float32([-1.0]), np.float32([1.5])), verify.IBP()
+        )
+
+
+def test_a_choice_by_what_is_not_known_is_undecided():
+    # An infinite exponential times zero is NaN, with which every comparison is false.
+    def overflowing(x):
+        return jnp.stack([jnp.where(test, 1.0, 5.0) for test in tests(jnp.exp(100.0 * x[0]) * x[1])])
+
+    def tests(z):
+        return z > 0.0, z >= 1.0, z < 1.0, z <= 0.0, z == 0.0, z != 0.0
+
+    found = verify.bound(overflowing, verify.Box(np.zeros(2), np.ones(2)), verify.IBP())
+    np.testing.assert_array_equal([found.lower, found.upper], [np.ones(6), np.full(6, 5.0)])
+
+
+def test_a_number_as_a_boolean_is_undecided_where_it_may_be_zero():
+    low, high = np.float32([-1.0, 1.0, -2.0, 0.0, 0.0]), np.float32([1.0, 2.0, -1.0, 1.0, 0.0])
+    found = verify.bound(lambda x: x * 0.0 + jnp.where(x.astype(bool), 1.0, 5.0), verify.Box(low, high), verify.IBP())
+    np.testing.assert_array_equal(found.lower, [1.0, 1.0, 1.0, 1.0, 5.0])
+    np.testing.assert_array_equal(found.upper, [5.0, 1.0, 1.0, 5.0, 5.0])
 
 
 @pytest.mark.slow

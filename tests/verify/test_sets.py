@@ -44,6 +44,14 @@ def test_the_least_value_is_attained_and_never_passed(name):
     assert np.all((moved * c).reshape(50, -1).sum(1) >= least - 1e-4)
 
 
+@pytest.mark.parametrize("p", [1.02, 1.2, 2.0, 3.0, 40.0])
+@pytest.mark.parametrize("size", [1.0, 1e-5])
+def test_the_least_value_on_a_ball_needs_no_power_that_underflows(p, size):
+    c = size * np.array([0.3, -0.05, 0.2])
+    least = -np.linalg.norm(c, p / (p - 1.0))
+    np.testing.assert_allclose(verify.Ball(np.zeros(3, np.float32), 1.0, p).minimum(jnp.float32(c)), least, rtol=1e-5)
+
+
 def test_synonyms_equal_the_best_of_all_sentences():
     region = SETS["synonyms"]
     c = np.asarray(jax.random.normal(KEY, (3, 3)))

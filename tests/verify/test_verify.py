@@ -249,6 +249,9 @@ class TestLimits:
         other = verify.Verification(network(2), first.property)
         with pytest.raises(ValueError, match="is of another problem or method"):
             verify.verify(other, INPUTS, key=KEY, checkpoint=path)
+        surer = verify.InputSplitting(**QUICK, margin=1e-6)
+        with pytest.raises(ValueError, match="is of another problem or method"):
+            verify.verify(first, surer, key=KEY, checkpoint=path)
         path.write_bytes(path.read_bytes()[:100])
         with pytest.raises(ValueError, match="damaged"):
             verify.verify(first, INPUTS, key=KEY, checkpoint=path)

@@ -1,4 +1,4 @@
-"""Approximation of functions: random nets with their floor, programs found by evolution, and classical methods."""
+"""Approximation of functions and of data: random nets, minimax, discovered programs, peaks of chromatograms."""
 
 from ._certificate import Certificate as Certificate
 from ._certificate import certify as certify
@@ -19,6 +19,8 @@ from ._fit import fit as fit
 from ._floor import ErrorFloor as ErrorFloor
 from ._floor import error_floor as error_floor
 from ._lawson import Lawson as Lawson
+from ._peaks import AbstractPeakMethod as AbstractPeakMethod
+from ._peaks import PeakFit as PeakFit
 from ._program import Program as Program
 from ._random_features import RandomFeatures as RandomFeatures
 from ._readout import AbstractReadout as AbstractReadout
@@ -33,11 +35,16 @@ from ._target import RelativeError as RelativeError
 from ._target import Target as Target
 from ._target import ULPError as ULPError
 from ._target import ulp as ulp
+from ._trace import DetectorTrace as DetectorTrace
 from .bandlimited_random_net import BandlimitedRandomNet as BandlimitedRandomNet
 from .chebyshev import Chebyshev as Chebyshev
 from .chebyshev_least_squares import ChebyshevLeastSquares as ChebyshevLeastSquares
 from .evolution import Evolution as Evolution
+from .finite_difference_fit import FiniteDifferenceFit as FiniteDifferenceFit
+from .gaussian_peaks import GaussianPeaks as GaussianPeaks
 from .kernel_ridge import KernelRidge as KernelRidge
+from .laplace_fit import LaplaceFit as LaplaceFit
+from .modified_gaussian_peaks import ModifiedGaussianPeaks as ModifiedGaussianPeaks
 from .pade import Pade as Pade
 from .random_fourier_features import RandomFourierFeatures as RandomFourierFeatures
 from .random_program_search import RandomProgramSearch as RandomProgramSearch
@@ -53,6 +60,7 @@ __all__ = [
     "AbstractDraw",
     "AbstractErrorUnit",
     "AbstractFitMethod",
+    "AbstractPeakMethod",
     "AbstractReadout",
     "Approximation",
     "BandlimitedRandomNet",
@@ -60,16 +68,22 @@ __all__ = [
     "Certificate",
     "Chebyshev",
     "ChebyshevLeastSquares",
+    "DetectorTrace",
     "ErrorFloor",
     "Evolution",
+    "FiniteDifferenceFit",
     "Fourier",
     "Front",
+    "GaussianPeaks",
     "Informed",
     "KernelRidge",
+    "LaplaceFit",
     "Lawson",
     "LeastSquares",
+    "ModifiedGaussianPeaks",
     "Normal",
     "Pade",
+    "PeakFit",
     "Program",
     "RandomFeatures",
     "RandomFourierFeatures",

@@ -1,4 +1,4 @@
-"""`fit`: approximate a function. The verb, its solution and the base of its methods."""
+"""`fit`: approximate a function or data. The verb, the base of its methods, and the solution for functions."""
 
 import abc
 from typing import Any, ClassVar
@@ -68,23 +68,24 @@ class AbstractFitMethod(Method):
     problems: ClassVar[tuple[type, ...]] = (ScatteredData,)
 
     @abc.abstractmethod
-    def approximate(self, problem: Any, key: Any) -> Approximation:
-        """The solution."""
+    def approximate(self, problem: Any, key: Any) -> Any:
+        """The solution, with a `result`."""
 
 
-def fit(problem: Any, method: AbstractFitMethod, *, key: Any = None, throw: bool = True) -> Approximation:
-    """Approximate a function, in float64 whatever is switched on.
+def fit(problem: Any, method: AbstractFitMethod, *, key: Any = None, throw: bool = True) -> Any:
+    """Approximate a function or data by a family of functions, in float64 whatever is switched on.
 
     **Arguments:**
 
-    - `problem`: a `ScatteredData`, or a `Target`.
-    - `method`: such as `BandlimitedRandomNet()` for the first, `Remez(3)` for the second.
+    - `problem`: a `ScatteredData`, a `Target`, or a `DetectorTrace`.
+    - `method`: such as `BandlimitedRandomNet()` for the first, `Remez(3)` for the second, `LaplaceFit()` for the third.
     - `key`: JAX PRNG key, for methods that draw.
     - `throw`: raise when the fit is not successful; else look at `result`.
 
-    **Returns:** an `Approximation`.
+    **Returns:** an `Approximation`; a `PeakFit` for a `DetectorTrace`.
 
-    **Raises:** `TypeError`, `ValueError` for arguments that do not fit; `SolverError` when a fit is not finite.
+    **Raises:** `TypeError`, `ValueError` for arguments that do not fit; `SolverError` when a fit does not converge or
+    is not finite.
 
     >>> import jax
     >>> from perturbax import approximate

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import _options as options
+from ._options import choose
 
 if TYPE_CHECKING:
     from perturbax import diffusion
@@ -77,7 +78,8 @@ def align(
     from perturbax import diffusion, nn
     from perturbax.core import Result, enable_compilation_cache
 
-    from ._model import find_callable, find_model
+    from ._callable import find_callable
+    from ._model import find_model
     from ._pairs import load_pairs
     from ._task import parse_shape
 
@@ -138,8 +140,7 @@ def _method(
 ) -> "diffusion.AbstractAlignmentMethod":
     from perturbax import diffusion
 
-    from ._choices import choose
-    from ._model import find_callable
+    from ._callable import find_callable
 
     name = choose("--method", method, _METHODS)
     route = choose("--captions", captions or ("hybrid" if name == "dcpo" else "prompts"), _CAPTIONS)
@@ -172,8 +173,6 @@ def _perturbation(text: str, synonyms: Path | None, found: "Model") -> Any:
     import jax
 
     from perturbax import perturb
-
-    from ._choices import choose
 
     word, _, number = text.partition(":")
     name = choose("--perturb", word, ("word-drop", "word-swap", "synonyms", "redraw"))
@@ -224,7 +223,7 @@ def _problem(
 ) -> "diffusion.AlignmentProblem":
     from perturbax import diffusion, nn
 
-    from ._choices import choose, predictions
+    from ._choices import predictions
     from ._task import settle_process
 
     settled = settle_process(process or found.process, [*found.process_options, *process_option])

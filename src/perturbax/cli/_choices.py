@@ -7,16 +7,15 @@ one: `adaptive` is `adaptive-dpm-solver`.
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin
 
 import equinox as eqx
-import numpy as np
 
 from perturbax import core, diffusion
 
-from ._options import choose
+from ._arrays import load_array
+from ._options import choose, parse_pairs
 
 # Fields of a method that have an option of their own.
 _OPTION_OF = {
@@ -60,17 +59,6 @@ def processes() -> dict[str, type[diffusion.AbstractProcess]]:
 def predictions() -> dict[str, type[diffusion.AbstractPrediction]]:
     """All prediction types by their words."""
     return _exported(diffusion.AbstractPrediction)
-
-
-def parse_pairs(option: str, pairs: Sequence[str]) -> dict[str, str]:
-    """`["a=1", "b=2"]` as a dictionary."""
-    parsed: dict[str, str] = {}
-    for pair in pairs:
-        name, separator, value = pair.partition("=")
-        if not separator or not name or not value:
-            raise ValueError(f"{option} must be written as name=value, got {pair!r}")
-        parsed[name] = value
-    return parsed
 
 
 def build_process(word: str, settings: Mapping[str, str]) -> diffusion.AbstractProcess:
@@ -171,22 +159,6 @@ def parse_method(text: str) -> tuple[str, dict[str, Any]]:
         if option in settings:
             keywords[option] = _parse_value(f"--methods {name}", option, settings.pop(option), example)
     return name, {**keywords, "settings": settings}
-
-
-def load_array(option: str, path: str) -> np.ndarray:
-    """The array in an `.npy` file. Nothing is unpickled."""
-    if not Path(path).is_file():
-        raise ValueError(f"{option}: there is no file {path}")
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise ValueError(f"{option}: {path} is no readable .npy file of numbers ({error})") from None
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
-        what = f"dtype {array.dtype}" if isinstance(array, np.ndarray) else "an archive of several arrays"
-        raise ValueError(f"{option}: {path} must hold one array of numbers, got {what}")
-    if array.size == 0 or not np.isfinite(array).all():
-        raise ValueError(f"{option}: {path} must hold finite numbers, and at least one")
-    return array
 
 
 def _word(cls: type) -> str:

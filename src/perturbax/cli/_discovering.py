@@ -84,7 +84,7 @@ def _function(text: str) -> Any:
     import jax.numpy as jnp
 
     if ":" in text:
-        from ._model import find_callable
+        from ._callable import find_callable
 
         return find_callable("FUNCTION", text, "f(x)")
     if text not in _NAMED:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from . import _options as options
+from ._options import choose
 
 
 def fit(
@@ -43,7 +44,6 @@ def fit(
     from perturbax import diffusion, nn
     from perturbax.core import enable_compilation_cache
 
-    from ._choices import choose
     from ._console import note, print_json
 
     levels: dict[str, Any] = {
@@ -92,15 +92,9 @@ def fit(
 
 def _load(path: Path) -> tuple[Any, Any]:
     """The samples and labels of an .npz file."""
-    import numpy as np
+    from ._arrays import load_npz
 
-    if not path.is_file():
-        raise ValueError(f"--data: there is no file {path}")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in ("images", "x", "labels") if name in file.files}
-    except (ValueError, EOFError, OSError, AttributeError, TypeError) as error:
-        raise ValueError(f"--data: {path} is no readable .npz file of arrays ({error})") from None
+    arrays = load_npz("--data", path, ("images", "x", "labels"))
     pictures = arrays.get("images", arrays.get("x"))
     if pictures is None or pictures.ndim < 2 or pictures.dtype.kind not in "fiu":
         raise ValueError(f"--data: {path} must hold numbers of shape (n, ...) under the name images or x")

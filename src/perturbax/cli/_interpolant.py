@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import _options as options
-from ._options import check_writable
+from ._options import check_file, check_writable, choose, parse_integers
 
 if TYPE_CHECKING:
     from perturbax import transport
@@ -52,7 +52,9 @@ def train_interpolant(
     chosen = _path(path, noise, len(rows))
     coupling = transport.Coupling(rows[0] if len(rows) == 2 else None, rows[-1], _pairing(pairing))
     targets = (transport.Velocity(), transport.Denoiser()) if chosen.noisy else (transport.Velocity(),)
-    method = transport.StochasticInterpolant(chosen, targets, _widths(hidden), steps, batch_size)
+    method = transport.StochasticInterpolant(
+        chosen, targets, tuple(parse_integers("--hidden", hidden)), steps, batch_size
+    )
     enable_compilation_cache()
     solved = transport.fit_interpolant(coupling, method, key=jax.random.key(seed))
     solved.save(out)
@@ -100,8 +102,7 @@ def draw(
 
     check_writable("--out", out)
     check_points_file("--out", out, 1)
-    if not model.is_file():
-        raise ValueError(f"MODEL: there is no file {model}")
+    check_file("MODEL", model)
     solved = transport.Interpolation.load(model)
     method = transport.ODE() if scale == 0.0 else transport.SDE(transport.Proportional(scale), steps=steps)
     if (count is None) == (starts is None):
@@ -127,8 +128,6 @@ def draw(
 def _path(word: str, noise: str, files: int) -> "transport.AbstractPath":
     from perturbax import transport
 
-    from ._choices import choose
-
     if files == 1:
         return {"linear": transport.OneSidedLinearPath, "vp": transport.VariancePreservingPath}[
             choose("--path", word, ("linear", "vp"))
@@ -152,14 +151,5 @@ def _path(word: str, noise: str, files: int) -> "transport.AbstractPath":
 def _pairing(word: str) -> "transport.AbstractPairing":
     from perturbax import transport
 
-    from ._choices import choose
-
     makers = {"independent": transport.Independent, "given": transport.Paired, "optimal": transport.OptimalTransport}
     return makers[choose("--pairing", word, makers)]()
-
-
-def _widths(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise ValueError(f"--hidden must be integers separated by commas, got {text!r}") from None

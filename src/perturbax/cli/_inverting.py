@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import _options as options
-from ._options import check_writable
+from ._options import check_writable, choose, parse_pairs
 
 if TYPE_CHECKING:
     from perturbax import diffusion
@@ -149,7 +149,7 @@ def edit(
 def _invertible(word: str, nfe: int, grid: str | None, settings: list[str]) -> "diffusion.AbstractInvertible":
     from perturbax import diffusion
 
-    from ._choices import build_method, choose, methods, parse_pairs
+    from ._choices import build_method, methods
 
     words = [name for name, cls in methods().items() if issubclass(cls, diffusion.AbstractInvertible)]
     name = choose("--method", word, words)
@@ -161,9 +161,9 @@ def _invertible(word: str, nfe: int, grid: str | None, settings: list[str]) -> "
 def _load_pictures(path: Path) -> Any:
     import numpy as np
 
-    from ._choices import load_array
+    from ._arrays import load_array
 
-    pictures = load_array("--in", str(path))
+    pictures = load_array("--in", path)
     if pictures.ndim < 2:
         raise ValueError(f"--in: {path} must hold data of shape (n, *shape), got {pictures.shape}")
     return pictures.astype(np.float32)

@@ -1,6 +1,5 @@
 """What `perturbax rom cluster` chooses from, measures and shows."""
 
-import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -122,6 +121,4 @@ def draw(path: Path, judged: rom.Efficiency, errors: HeldOut) -> None:
     for axes in (left, right):
         axes.grid(True, color="0.9", linewidth=0.8)
         axes.spines[["top", "right"]].set_visible(False)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=130)
-    write_atomic(path, buffer.getvalue())
+    write_atomic(path, lambda file: figure.savefig(file, format="png", dpi=130))

@@ -9,7 +9,6 @@ A file of weights is not enough: it says nothing about the network that they bel
 """
 
 import hashlib
-import importlib
 import inspect
 import sys
 from collections.abc import Callable
@@ -20,6 +19,8 @@ from typing import Any
 import equinox as eqx
 
 from perturbax import diffusion
+
+from ._callable import find_callable
 
 REFERENCES = ("digits", "digits-mixture", "mnist")
 _UNCONDITIONAL = -1
@@ -69,41 +70,10 @@ def find_model(name: str) -> Model:
     if ":" not in name:
         raise ValueError(f"--model must be module:callable or one of {', '.join(REFERENCES)}, got {name!r}")
     target = find_callable("--model", name, "model(x, time)")
-    return Model(target, f"{name} {_source_digest(sys.modules[name.partition(':')[0]])}")
+    return Model(target, f"{name} {source_digest(sys.modules[name.partition(':')[0]])}")
 
 
-def find_callable(option: str, name: str, call: str) -> Any:
-    """The function or object that `module:callable` names, from sys.path or the current folder.
-
-    **Raises:** `ValueError` when there is no such module or attribute, or it is not callable.
-    """
-    module_name, separator, attribute = name.partition(":")
-    if not separator or not module_name or not attribute:
-        raise ValueError(f"{option} must be module:callable, called as {call}, got {name!r}")
-    target: Any = _import(module_name, f"{option} {name}")
-    for part in attribute.split("."):
-        if not hasattr(target, part):
-            raise ValueError(f"{option} {name}: module {module_name} has no {attribute}")
-        target = getattr(target, part)
-    if isinstance(target, type) or not callable(target):
-        kind = "a class; name an instance or a function" if isinstance(target, type) else f"a {type(target).__name__}"
-        raise ValueError(f"{option} {name} must be callable as {call}, but {attribute} is {kind}")
-    return target
-
-
-def _import(module_name: str, option: str) -> Any:
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        return importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name and (module_name == error.name or module_name.startswith(f"{error.name}.")):
-            raise ValueError(f"{option}: there is no module {module_name} on sys.path or in {here}") from None
-        raise
-
-
-def _source_digest(module: Any) -> str:
+def source_digest(module: Any) -> str:
     path = inspect.getsourcefile(module) if hasattr(module, "__file__") else None
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16] if path else "built in"
 

@@ -1,6 +1,10 @@
-"""The options that the commands of `perturbax diffusion` share."""
+"""The options that commands share, and what is asked of their values.
 
-from collections.abc import Iterable
+Nothing heavy is imported here, so that a wrong value is told at once.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -53,3 +57,42 @@ def choose(option: str, word: str, choices: Iterable[str]) -> str:
     if len(longer) == 1:
         return longer[0]
     raise ValueError(f"{option} must be one of {', '.join(names)}, got {word!r}")
+
+
+def check_file(option: str, path: Path) -> None:
+    """Refuse an input that is no file."""
+    if not path.is_file():
+        raise ValueError(f"{option}: there is no file {path}")
+
+
+def parse_numbers(option: str, text: str) -> list[float]:
+    """`0.5,1` as a list of finite numbers."""
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        values = [math.nan]
+    if not all(map(math.isfinite, values)):
+        raise ValueError(f"{option} must be numbers separated by commas, got {text!r}")
+    return values
+
+
+def parse_integers(option: str, text: str, minimum: int | None = None) -> list[int]:
+    """`3,32,32` as a list of integers."""
+    try:
+        values = [int(part) for part in text.split(",")]
+    except ValueError:
+        raise ValueError(f"{option} must be integers separated by commas, got {text!r}") from None
+    if minimum is not None and min(values) < minimum:
+        raise ValueError(f"{option} must be {minimum} or more, got {text!r}")
+    return values
+
+
+def parse_pairs(option: str, pairs: Sequence[str]) -> dict[str, str]:
+    """`["a=1", "b=2"]` as a dictionary."""
+    parsed: dict[str, str] = {}
+    for pair in pairs:
+        name, separator, value = pair.partition("=")
+        if not separator or not name or not value:
+            raise ValueError(f"{option} must be written as name=value, got {pair!r}")
+        parsed[name] = value
+    return parsed

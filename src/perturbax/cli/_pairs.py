@@ -16,6 +16,8 @@ import numpy as np
 
 from perturbax import diffusion
 
+from ._options import check_file
+
 _IMAGES = {"image_w": "winner", "image_l": "loser"}
 _CAPTIONS = {"prompt": "prompt", "caption_w": "winner_caption", "caption_l": "loser_caption"}
 
@@ -25,8 +27,7 @@ def load_pairs(path: Path, shape: tuple[int, ...] | None) -> diffusion.Preferenc
 
     **Raises:** `ValueError` that names file and line.
     """
-    if not path.is_file():
-        raise ValueError(f"--pairs: there is no file {path}")
+    check_file("--pairs", path)
     lines = [
         (f"--pairs {path}, line {number}", line)
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)

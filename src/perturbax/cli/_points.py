@@ -6,19 +6,21 @@ from typing import Any
 
 import numpy as np
 
+from ._arrays import DAMAGE, import_h5py
+from ._options import check_file
+
 _READ = (".npy", ".csv", ".h5ad")
 _WRITTEN = (".npy", ".csv")
 
 
 def load_points(option: str, path: Path, obsm: str = "X_pca") -> np.ndarray:
     """Points of shape `(n, d)` in float64. Of an `.h5ad` file the array `obsm` of the cells."""
-    if not path.is_file():
-        raise ValueError(f"{option}: there is no file {path}")
+    check_file(option, path)
     if path.suffix not in _READ:
         raise ValueError(f"{option}: {path} must end with {', '.join(_READ)}")
     try:
         points = {".npy": _npy, ".csv": _csv, ".h5ad": lambda path: _h5ad(path, obsm)}[path.suffix](path)
-    except (ValueError, EOFError, OSError, KeyError, UnicodeDecodeError) as error:
+    except DAMAGE as error:
         raise ValueError(f"{option}: {path} is no readable {path.suffix} file of numbers ({error})") from None
     if points.ndim != 2 or points.size == 0 or points.dtype.kind not in "fiu":
         raise ValueError(f"{option}: {path} must hold numbers of shape (n, d), got {points.dtype} {points.shape}")
@@ -63,10 +65,7 @@ def _csv(path: Path) -> Any:
 
 
 def _h5ad(path: Path, obsm: str) -> Any:
-    try:
-        import h5py
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError(".h5ad files need h5py: pip install 'perturbax[h5ad]'") from None
+    h5py = import_h5py()
     with h5py.File(path) as file:
         group = file["obsm"]
         assert isinstance(group, h5py.Group)

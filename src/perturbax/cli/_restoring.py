@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import _options as options
-from ._options import check_writable
+from ._options import check_file, check_writable, choose
 
 if TYPE_CHECKING:
     import numpy as np
 
 _OPERATORS = ("mri", "inpainting", "ct", "super-resolution")
 _METHODS = ("dds", "projection", "gradient-step", "diffpir", "dps", "pigdm", "tikhonov", "tv")
+_KINDS = "fiucb"
 
 
 def restore(
@@ -58,7 +59,6 @@ def restore(
     The .npz file holds `x`, the mean over --samples, and `residual`, the norm of what is not met over that of the
     measurements. With --scale the images meet the range that the model was trained on.
     """
-    import io
     import math
 
     import jax
@@ -67,7 +67,6 @@ def restore(
     from perturbax import diffusion
     from perturbax.core import enable_compilation_cache, write_atomic
 
-    from ._choices import choose
     from ._console import print_json
     from ._task import build_task
 
@@ -113,9 +112,7 @@ def restore(
     with task.scope():
         found = diffusion.restore(problem, solver, key=jax.random.key(seed), num_samples=samples, x_T=x_T)
     x, residual = scale * np.asarray(found.mean), np.asarray(found.residual).mean(0)
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, x=x, residual=residual)
-    write_atomic(out, buffer.getvalue())
+    write_atomic(out, lambda file: np.savez(file, allow_pickle=False, x=x, residual=residual))
     if png is not None:
         from ._pictures import encode_png, sheet
 
@@ -187,28 +184,20 @@ def _image_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _load(option: str, path: Path) -> "np.ndarray":
-    """An array of numbers, complex ones and booleans too. Nothing is unpickled."""
-    import numpy as np
+    """An array of numbers, complex ones and booleans too."""
+    from ._arrays import check_numbers, load_npy
 
     file, _, dataset = str(path).rpartition(":")
     if file.endswith((".h5", ".hdf5")):
-        return _checked(option, path, _load_hdf5(option, Path(file), dataset))
-    if not path.is_file():
-        raise ValueError(f"{option}: there is no file {path}")
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise ValueError(f"{option}: {path} is no readable .npy file of numbers ({error})") from None
-    return _checked(option, path, array)
+        return check_numbers(option, path, _load_hdf5(option, Path(file), dataset), _KINDS)
+    return load_npy(option, path, _KINDS)
 
 
 def _load_hdf5(option: str, file: Path, dataset: str) -> Any:
-    try:
-        import h5py
-    except ImportError:
-        raise ValueError(f"{option}: HDF5 files need the extra h5ad: pip install 'perturbax[h5ad]'") from None
-    if not file.is_file():
-        raise ValueError(f"{option}: there is no file {file}")
+    from ._arrays import import_h5py
+
+    h5py = import_h5py()
+    check_file(option, file)
     try:
         with h5py.File(file, "r") as store:
             found = store.get(dataset)
@@ -217,11 +206,3 @@ def _load_hdf5(option: str, file: Path, dataset: str) -> Any:
             return found[()]
     except OSError as error:
         raise ValueError(f"{option}: {file} is no readable HDF5 file ({error})") from None
-
-
-def _checked(option: str, path: Path, array: Any) -> "np.ndarray":
-    import numpy as np
-
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiucb" or array.size == 0:
-        raise ValueError(f"{option}: {path} must hold one array of numbers")
-    return array

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import _options as options
-from ._options import check_writable
+from ._options import check_file, check_writable, choose
 
 if TYPE_CHECKING:
     from perturbax.diffusion import AbstractSearch, SolverSchedule
@@ -67,7 +67,6 @@ def search(
     from perturbax import diffusion
     from perturbax.core import enable_compilation_cache
 
-    from ._choices import choose
     from ._console import note, print_json
     from ._task import build_task
 
@@ -136,8 +135,7 @@ def load_schedule(path: Path) -> "SolverSchedule":
     """The schedule of `--schedule`."""
     from perturbax import diffusion
 
-    if not path.is_file():
-        raise ValueError(f"--schedule: there is no file {path}")
+    check_file("--schedule", path)
     try:
         return diffusion.SolverSchedule.from_json(path)
     except (OSError, ValueError) as error:
@@ -161,8 +159,8 @@ def _method(word: str, nfe: int, budget: int, final: str) -> "AbstractSearch":
 def _score(word: str, data: Path | None, features: str | None, shape: tuple[int, ...]) -> Any:
     from perturbax import diffusion
 
-    from ._choices import choose, load_array
-    from ._model import find_callable
+    from ._arrays import load_array
+    from ._callable import find_callable
 
     if ":" in word:
         return find_callable("--score", word, "score(samples)")
@@ -173,7 +171,7 @@ def _score(word: str, data: Path | None, features: str | None, shape: tuple[int,
         return diffusion.TrajectoryError()
     if data is None:
         raise ValueError("--score frechet needs --data, an .npy file of real samples")
-    real = load_array("--data", str(data)).astype("float32")
+    real = load_array("--data", data).astype("float32")
     if real.shape[1:] != shape:
         raise ValueError(f"--data must hold samples of shape {shape}, got {real.shape}")
     if features is None:

@@ -28,12 +28,12 @@ def semidiscrete(
     from perturbax import transport
     from perturbax.core import enable_compilation_cache
 
-    from ._choices import load_array
+    from ._arrays import load_array
     from ._console import print_json
 
     check_writable("--out", out)
-    rows = load_array("--points", str(points))
-    mass = None if weights is None else load_array("--weights", str(weights))
+    rows = load_array("--points", points)
+    mass = None if weights is None else load_array("--weights", weights)
     problem = transport.SemiDiscrete(rows.reshape(len(rows), -1).astype(float), mass)
     enable_compilation_cache()
     partial = out.with_name(f"{out.name}.partial")

@@ -37,11 +37,12 @@ def sharpness(
     from perturbax import optimize
     from perturbax.core import enable_compilation_cache
 
+    from ._callable import find_callable
     from ._console import note, print_json, print_table
-    from ._model import find_callable
+    from ._parameters import load_parameters
 
     apply = find_callable("--model", model, "apply(params, x)")
-    arrays, samples = _params(params), _data(data)
+    arrays, samples = load_parameters(params), _data(data)
     enable_compilation_cache()
     problem = optimize.LeastSquares(arrays, samples["inputs"], samples["targets"], apply)
     methods: dict[str, Any] = {
@@ -86,49 +87,11 @@ def sharpness(
     print_table(f"{asked.samples} samples, {problem.size} parameters", columns, rows, caption=caption)
 
 
-def _params(path: Path) -> dict[str, Any]:
-    import jax.numpy as jnp
-
-    if not path.is_file():
-        raise ValueError(f"--params: there is no file {path}")
-    if path.suffix == ".safetensors":
-        arrays = _safetensors(path)
-    elif path.suffix == ".npz":
-        arrays = _npz("--params", path)
-    else:
-        raise ValueError(f"--params: {path} must be a .safetensors or .npz file")
-    return {name: jnp.asarray(array) for name, array in arrays.items()}
-
-
-def _safetensors(path: Path) -> dict[str, Any]:
-    try:
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError("--params needs safetensors: pip install 'perturbax[safetensors]'") from None
-    try:
-        return load_file(path)
-    except SafetensorError as error:
-        raise ValueError(f"--params: {path} is no readable .safetensors file ({error})") from None
-
-
 def _data(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise ValueError(f"--data: there is no file {path}")
-    arrays = _npz("--data", path)
+    from ._arrays import load_npz
+
+    arrays = load_npz("--data", path)
     missing = [name for name in ("inputs", "targets") if name not in arrays]
     if missing:
         raise ValueError(f"--data: {path} must hold inputs and targets, it has {', '.join(arrays) or 'nothing'}")
     return arrays
-
-
-def _npz(option: str, path: Path) -> dict[str, Any]:
-    import zipfile
-
-    import numpy as np
-
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (ValueError, EOFError, OSError, AttributeError, TypeError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{option}: {path} is no readable .npz file of arrays ({error})") from None

@@ -5,14 +5,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ._options import check_file
+
 
 def load_snapshots(option: str, path: Path, time: str, obsm: str) -> tuple[list[np.ndarray], np.ndarray, list[str]]:
     """The points of each time in float64, the times, and the names of the columns.
 
     Of a table all columns but `time` are coordinates; of an `.h5ad` file the array `obsm`, with `obs[time]`.
     """
-    if not path.is_file():
-        raise ValueError(f"{option}: there is no file {path}")
+    check_file(option, path)
     readers = {".csv": _csv, ".h5ad": _h5ad}
     if path.suffix not in readers:
         raise ValueError(f"{option}: {path} must end with .csv or .h5ad")

@@ -8,7 +8,8 @@ import numpy as np
 
 from perturbax import interop
 
-from ._options import check_writable
+from ._arrays import DAMAGE, import_h5py
+from ._options import check_file, check_writable
 
 _ARRAYS = (".npy", ".npz", ".csv", ".h5", ".hdf5")
 
@@ -23,8 +24,7 @@ class Solutions(NamedTuple):
 def load_solutions(option: str, paths: Sequence[Path], field: str | None) -> Solutions:
     """All solutions from one file of arrays, or one from each mesh; values of several components one after another."""
     for path in paths:
-        if not path.is_file():
-            raise ValueError(f"{option}: there is no file {path}")
+        check_file(option, path)
     if paths[0].suffix in _ARRAYS:
         if len(paths) > 1:
             raise ValueError(f"{option} must be one file of arrays, or a mesh for each solution, got {len(paths)}")
@@ -58,7 +58,7 @@ def load_weight(option: str, word: str | None, solutions: Solutions) -> Any:
         raise ValueError(f"{option} must be mass or a file, there is no file {word}")
     try:
         return scipy.sparse.load_npz(path) if path.suffix == ".npz" else np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError, KeyError) as error:
+    except DAMAGE as error:
         raise ValueError(f"{option}: {path} is no .npy of entries and no .npz of a sparse matrix ({error})") from None
 
 
@@ -92,7 +92,7 @@ def _array(option: str, path: Path, field: str | None) -> np.ndarray:
     readers = {".npy": _npy, ".npz": _npz, ".csv": _csv}
     try:
         values = readers.get(path.suffix, _hdf5)(option, path, field)
-    except (ValueError, EOFError, OSError, KeyError) as error:
+    except DAMAGE as error:
         if str(error).startswith(option):
             raise
         raise ValueError(f"{option}: {path} cannot be read ({error})") from None
@@ -119,10 +119,7 @@ def _csv(option: str, path: Path, field: str | None) -> np.ndarray:
 
 
 def _hdf5(option: str, path: Path, field: str | None) -> np.ndarray:
-    try:
-        import h5py
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError(f"{path.suffix} files need h5py: pip install 'perturbax[h5ad]'") from None
+    h5py = import_h5py()
     with h5py.File(path) as file:
         found: dict[str, Any] = {}
         file.visititems(lambda name, item: found.update({name: item}) if isinstance(item, h5py.Dataset) else None)

@@ -13,8 +13,10 @@ import numpy as np
 
 from perturbax import diffusion
 
-from ._choices import build_process, choose, load_array, parse_pairs, predictions
+from ._arrays import load_array
+from ._choices import build_process, predictions
 from ._model import Model, find_model
+from ._options import check_file, choose, parse_integers, parse_pairs
 
 FRAMEWORKS = ("jax", "numpy", "torch")
 _CORRECTORS = {"none": None, "dynamic": diffusion.DynamicThreshold(), "clip": diffusion.Clip()}
@@ -126,7 +128,7 @@ def build_task(
         check_start(start, settled)
     conditions = None if condition is None else parse_rows("--condition", condition)
     nothing = None if unconditional is None else parse_rows("--unconditional", unconditional)
-    pictures = None if init is None else load_array("--init", str(init))
+    pictures = None if init is None else load_array("--init", init)
 
     sent = None if latents is None else load_map("--map", latents)
     if sent is not None and (start is None or pictures is not None):
@@ -181,8 +183,7 @@ def load_map(option: str, path: Path) -> Any:
     """A map that `perturbax transport semidiscrete` wrote."""
     from perturbax.transport import BrenierMap
 
-    if not path.is_file():
-        raise ValueError(f"{option}: there is no file {path}")
+    check_file(option, path)
     return BrenierMap.load(path)
 
 
@@ -200,17 +201,6 @@ def check_start(start: float, process: diffusion.AbstractProcess) -> None:
 def parse_shape(text: str) -> tuple[int, ...]:
     """`3,32,32` as a tuple."""
     return tuple(parse_integers("--shape", text, minimum=1))
-
-
-def parse_integers(option: str, text: str, minimum: int | None = None) -> list[int]:
-    """Integers separated by commas."""
-    try:
-        values = [int(part) for part in text.split(",")]
-    except ValueError:
-        raise ValueError(f"{option} must be integers separated by commas, got {text!r}") from None
-    if minimum is not None and min(values) < minimum:
-        raise ValueError(f"{option} must be {minimum} or more, got {text!r}")
-    return values
 
 
 def parse_rows(option: str, text: str) -> np.ndarray:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from . import _options as options
-from ._options import check_writable
+from ._options import check_writable, choose, parse_numbers
 
 
 def trajectories(
@@ -100,10 +100,7 @@ def trajectories(
 
 
 def _times(option: str, text: str) -> list[float]:
-    try:
-        times = [float(part) for part in text.split(",")]
-    except ValueError:
-        raise ValueError(f"{option} must be numbers separated by commas, got {text!r}") from None
+    times = parse_numbers(option, text)
     if sorted(set(times)) != times:
         raise ValueError(f"{option} must increase, got {text!r}")
     return times
@@ -112,8 +109,7 @@ def _times(option: str, text: str) -> list[float]:
 def _reference(word: str, size: int, key: Any) -> Any:
     from perturbax import systems, transport
 
-    from ._choices import choose
-    from ._model import find_callable
+    from ._callable import find_callable
 
     if ":" in word:
         return transport.DriftReference(find_callable("--family", word, "drift(x, t)"))

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from . import _options as options
-from ._options import check_writable
+from ._options import check_file, check_writable, choose, parse_numbers
 
 
 def tune(
@@ -53,6 +53,7 @@ def tune(
     A state that is read goes on learning, with its own method and grid.
     """
     import jax
+    import pandas as pd
 
     from perturbax import optimize
     from perturbax.core import enable_compilation_cache, write_atomic
@@ -62,9 +63,8 @@ def tune(
     for option, path in (("--out", out), ("--state", state)):
         if path is not None:
             check_writable(option, path)
-    missing = [path for path in matrices if not path.is_file()]
-    if missing:
-        raise ValueError(f"MATRICES: there is no file {missing[0]}")
+    for path in matrices:
+        check_file("MATRICES", path)
     if rights is not None and not rights.is_dir():
         raise ValueError(f"--rights: there is no folder {rights}")
     contexts = None if context is None else _contexts(context, matrices)
@@ -85,8 +85,7 @@ def tune(
         # What was learned before an error or Ctrl-C is kept.
         if state is not None:
             tuner.save(state)
-    lines = [",".join(rows[0]), *(",".join("" if v is None else str(v) for v in row.values()) for row in rows)]
-    write_atomic(out, ("\n".join(lines) + "\n").encode())
+    write_atomic(out, pd.DataFrame(rows).to_csv(index=False).encode())
     total, failed = sum(row["iterations"] for row in rows), sum(not row["converged"] for row in rows)
     summary = {
         "out": str(out),
@@ -120,8 +119,7 @@ def _contexts(path: Path, matrices: list[Path]) -> list[float]:
 
     from ._tables import read_table
 
-    if not path.is_file():
-        raise ValueError(f"--context: there is no file {path}")
+    check_file("--context", path)
     table = read_table(path)
     if "context" not in table:
         raise ValueError(f"--context: {path} must have the column context, it has {', '.join(map(str, table))}")
@@ -147,10 +145,7 @@ def _contexts(path: Path, matrices: list[Path]) -> list[float]:
 
 
 def _numbers(option: str, text: str, count: int) -> list[float]:
-    try:
-        found = [float(part) for part in text.split(",")]
-    except ValueError:
-        found = []
+    found = parse_numbers(option, text)
     if len(found) != count:
         raise ValueError(f"{option} must be {count} numbers separated by commas, got {text!r}")
     return found
@@ -180,7 +175,6 @@ def _interval(text: str | None, contexts: list[float] | None) -> tuple[float, fl
 
 def _method(word: str | None, grid: Any, omega: float, interval: Any, contextual: bool) -> Any:
     from perturbax import optimize
-    from perturbax.core import check_choice
 
     makers: dict[str, Any] = {
         "chebcb": lambda: optimize.ChebCB(interval, grid=grid),
@@ -191,7 +185,7 @@ def _method(word: str | None, grid: Any, omega: float, interval: Any, contextual
         "ucb1": lambda: optimize.UCB1(grid=grid),
         "fixed": lambda: optimize.Fixed(omega),
     }
-    name = check_choice("--method", word or ("chebcb" if contextual else "tsallis-inf-rv"), tuple(makers))
+    name = choose("--method", word or ("chebcb" if contextual else "tsallis-inf-rv"), makers)
     if name in ("chebcb", "binned") and not contextual:
         raise ValueError(f"--context must be given for --method {name}")
     return makers[name]()
@@ -199,13 +193,12 @@ def _method(word: str | None, grid: Any, omega: float, interval: Any, contextual
 
 def _solver(word: str, tol: float, max_steps: int) -> Any:
     from perturbax import linalg
-    from perturbax.core import check_choice
 
     makers: dict[str, Any] = {
         "sor": lambda omega: linalg.Stationary(linalg.SOR(omega), tol=tol, max_steps=max_steps, history=False),
         "ssor-cg": lambda omega: linalg.PCG(linalg.SSOR(omega), tol=tol, max_steps=max_steps, history=False),
     }
-    make = makers[check_choice("--solver", word, tuple(makers))]
+    make = makers[choose("--solver", word, makers)]
     make(1.0)
     return make
 
@@ -216,16 +209,16 @@ def _solve(path: Path, rights: Path | None, tuner: Any, context: float | None, m
     from perturbax import linalg
     from perturbax.core import Result
 
-    from .linalg import load_numbers
+    from ._arrays import load_npy, read_matrix
 
-    operator = linalg.Sparse.read(path)
+    operator = read_matrix("MATRICES", path)
     row, column, entries = operator.rows.listed()
     if np.count_nonzero(entries[row == column]) < operator.size:
         raise ValueError(f"MATRICES: {path} must have no zero on its diagonal, relaxation divides by it")
     if rights is None:
         b = np.random.default_rng(seed).normal(size=operator.shape)
     else:
-        b = load_numbers("--rights", rights / f"{path.name.split('.')[0]}.npy")
+        b = load_npy("--rights", rights / f"{path.name.split('.')[0]}.npy", "biuf").astype(np.float64)
     choice = tuner.ask(context)
     omega = float(choice.value)
     method = make(omega)

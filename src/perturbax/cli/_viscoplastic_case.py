@@ -37,6 +37,8 @@ import numpy as np
 
 from perturbax import interop, systems
 
+from ._options import check_file
+
 _TABLES = ("young", "yield_stress", "viscosity")
 _NUMBERS = ("poisson", "hardening", "exponent", "expansion", "reference")
 _AXES = "xyz"
@@ -64,8 +66,7 @@ class Case(NamedTuple):
 
 def load_case(path: Path) -> Case:
     """Read and settle a case; every error names the file and the entry."""
-    if not path.is_file():
-        raise ValueError(f"CASE: there is no file {path}")
+    check_file("CASE", path)
     try:
         told = tomllib.loads(path.read_text(encoding="utf-8"))
         return _case(told, path.parent)

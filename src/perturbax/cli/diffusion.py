@@ -7,7 +7,7 @@ import typer
 
 from . import _aligning, _fitting, _inverting, _restoring, _searching, _stability
 from . import _options as options
-from ._options import check_writable
+from ._options import check_writable, parse_integers, parse_pairs
 
 _DEFAULT_METHOD = "dpm-solver-pp"
 
@@ -83,7 +83,7 @@ def sample(
     from perturbax.core import enable_compilation_cache
     from perturbax.diffusion import USF
 
-    from ._choices import build_method, parse_pairs
+    from ._choices import build_method
     from ._model import REFERENCES
     from ._sampling import draw, explain_plan
     from ._task import build_task, check_start, settle_process
@@ -172,7 +172,7 @@ def compare(
     from perturbax.core import enable_compilation_cache
 
     from ._comparing import comparable, compare_methods
-    from ._task import build_task, parse_integers
+    from ._task import build_task
 
     if model is None:
         raise ValueError("--model is needed: module:callable, digits, digits-mixture or mnist")

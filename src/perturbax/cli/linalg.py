@@ -1,14 +1,13 @@
 """`perturbax linalg`: linear systems of a user's files, and networks for them."""
 
 import dataclasses
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from . import _options as options
-from ._options import check_writable
+from ._options import check_file, check_writable, choose
 
 if TYPE_CHECKING:
     from perturbax import linalg
@@ -25,6 +24,9 @@ _Matrix = Annotated[
 _Mask = Annotated[
     Path | None, typer.Option(help="A .npy of booleans: the grid cells that the rows of the matrix are, in C order.")
 ]
+# Kinds of NumPy of what is a number here, booleans too.
+_NUMBERS = "biuf"
+
 _Weights = Annotated[Path | None, typer.Option(help="A network that `perturbax linalg fit` wrote.")]
 
 
@@ -53,20 +55,20 @@ def solve(
     from perturbax import linalg
     from perturbax.core import enable_compilation_cache, write_atomic
 
+    from ._arrays import load_npy
     from ._console import print_json, print_table
 
     check_writable("--out", out)
     words = [method, *(word.strip() for word in (compare or "").split(",") if word.strip())]
     chosen = {word: _method(word, weights, tol, max_steps, omega) for word in dict.fromkeys(words)}
     operator = _operator(matrix, mask)
-    b = load_numbers("RIGHT", right)
+    b = load_npy("RIGHT", right, _NUMBERS).astype(np.float64)
     system = linalg.LinearSystem(operator, _on_grid(b, operator))
     enable_compilation_cache()
     solved = linalg.solve(system, chosen[words[0]])
     x = np.asarray(solved.x)
-    buffer = io.BytesIO()
-    np.save(buffer, x if b.shape == x.shape else _off_grid(x, b, operator))
-    write_atomic(out, buffer.getvalue())
+    x = x if b.shape == x.shape else _off_grid(x, b, operator)
+    write_atomic(out, lambda file: np.save(file, x))
     rows = [_summary(words[0], solved, system)]
     rows += [_summary(word, linalg.solve(system, chosen[word], throw=False), system) for word in list(chosen)[1:]]
     if as_json:
@@ -146,34 +148,20 @@ def _operator(path: Path, mask: Path | None) -> "linalg.AbstractOperator":
 
     from perturbax import linalg
 
-    if not path.is_file():
-        raise ValueError(f"MATRIX: there is no file {path}")
+    from ._arrays import load_npy, read_matrix
+
+    check_file("MATRIX", path)
     if path.suffix == ".npy":
         if mask is not None:
             raise ValueError("--mask must not be given with cells of a MAC grid, which say where the fluid is")
-        cells = load_numbers("MATRIX", path, floating=False)
+        cells = load_npy("MATRIX", path, _NUMBERS)
         if cells.dtype.kind not in "iu" or not np.isin(cells, (0, 1, 2)).all():
             raise ValueError(f"MATRIX: {path} must hold integers, 0 solid, 1 fluid, 2 air")
         return linalg.Poisson(cells == 1, cells == 2)
     if not path.name.endswith((".mtx", ".mtx.gz", ".npz")):
         raise ValueError(f"MATRIX: {path} must end with .mtx, .mtx.gz, .npz or .npy")
-    inside = None if mask is None else load_numbers("--mask", mask, floating=False).astype(bool)
-    return linalg.Sparse.read(path, inside)
-
-
-def load_numbers(option: str, path: Path, floating: bool = True) -> Any:
-    """The array of numbers in an .npy file. Nothing is unpickled."""
-    import numpy as np
-
-    if not path.is_file():
-        raise ValueError(f"{option}: there is no file {path}")
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise ValueError(f"{option}: {path} is no readable .npy file ({error})") from None
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
-        raise ValueError(f"{option}: {path} must hold one array of numbers")
-    return array.astype(np.float64) if floating else array
+    inside = None if mask is None else load_npy("--mask", mask, _NUMBERS).astype(bool)
+    return read_matrix("MATRIX", path, inside)
 
 
 def _inside(operator: Any) -> Any:
@@ -202,15 +190,12 @@ def _off_grid(x: Any, b: Any, operator: Any) -> Any:
 def _network(path: Path) -> Any:
     from perturbax import linalg
 
-    if not path.is_file():
-        raise ValueError(f"--weights: there is no file {path}")
+    check_file("--weights", path)
     return linalg.load_network(path)
 
 
 def _method(word: str, weights: Path | None, tol: float, max_steps: int, omega: float) -> Any:
     from perturbax import linalg
-
-    from ._choices import choose
 
     makers: dict[str, Any] = {
         "cg": lambda: linalg.CG(),

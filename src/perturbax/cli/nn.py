@@ -1,13 +1,12 @@
 """`perturbax nn`: initial values for state-space layers of any framework, and what the spectrum of one looks like."""
 
-import io
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from . import _options as options
-from ._options import check_writable
+from ._options import check_writable, choose
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -43,7 +42,7 @@ def ssm_init(
     import numpy as np
 
     from perturbax import linalg
-    from perturbax.core import check_choice, write_atomic
+    from perturbax.core import write_atomic
     from perturbax.nn import ssm
 
     from ._console import note, print_json
@@ -51,7 +50,7 @@ def ssm_init(
     check_writable("--out", out)
     perturbed = {"ptd": lambda: linalg.PTD(gamma, eps), "random-ptd": lambda: linalg.RandomPTD(eps)}
     plain = {"s4d-legs": ssm.s4d_legs, "s4d-lin": ssm.s4d_lin, "s4d-inv": ssm.s4d_inv}
-    check_choice("--method", method, (*perturbed, *plain))
+    method = choose("--method", method, (*perturbed, *plain))
     summary: dict[str, Any] = {"out": str(out), "method": method}
     if method in plain:
         modes = plain[method](n)
@@ -66,9 +65,8 @@ def ssm_init(
             "gap": found.gap,
             "reflected": found.reflected,
         }
-    buffer = io.BytesIO()
-    np.savez(buffer, values=modes.values, B=modes.inputs, V=modes.outputs, V_inverse=modes.inverse)
-    write_atomic(out, buffer.getvalue())
+    arrays = {"values": modes.values, "B": modes.inputs, "V": modes.outputs, "V_inverse": modes.inverse}
+    write_atomic(out, lambda file: np.savez(file, allow_pickle=False, **arrays))
     summary["modes"] = modes.values.size
     if as_json:
         print_json(summary)
@@ -130,19 +128,13 @@ def ssm_spectrum(
 
 def _values(file: Path) -> Any:
     """The eigenvalues in a file, all layers and channels in a row."""
-    import zipfile
-
     import numpy as np
 
     from perturbax.core import check_array
 
-    if not file.is_file():
-        raise ValueError(f"FILE: there is no file {file}")
-    try:
-        with np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (ValueError, zipfile.BadZipFile, EOFError, OSError, AttributeError, TypeError) as error:
-        raise ValueError(f"FILE: {file} is no readable .npz file ({error})") from None
+    from ._arrays import load_npz
+
+    arrays = load_npz("FILE", file)
     if "values" in arrays:
         return np.ravel(check_array(f"values of {file}", arrays["values"], kind="number")).astype(complex)
     found = []

@@ -1,11 +1,11 @@
-"""`perturbax rom`: reduced bases of a user's own simulations."""
+"""`perturbax rom`: reduced bases and boundary conditions of a user's own simulations."""
 
-import io
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from . import _boundary
 from . import _options as options
 from ._options import check_writable, choose
 
@@ -28,7 +28,7 @@ _VTU = Annotated[Path | None, typer.Option(help="Write the modes as fields on th
 
 @app.callback()
 def _rom() -> None:
-    """Reduced bases: POD, local bases, and whether they are worth it."""
+    """Reduced bases and models, and random boundary conditions of submodels."""
 
 
 @app.command()
@@ -54,7 +54,7 @@ def pod(
     from ._console import note, print_json
     from ._solutions import check_vtu, load_solutions, load_weight, write_modes
 
-    kinds = {"svd": rom.OrthogonalSVD(), "snapshots": rom.MethodOfSnapshots(), "randomised": rom.RandomisedSVD()}
+    kinds = {"svd": rom.OrthogonalSVD(), "snapshots": rom.MethodOfSnapshots(), "randomised": rom.RandomizedSVD()}
     kind = kinds[choose("--factorisation", factorisation, kinds)]
     check_writable("--out", out)
     check_vtu("--vtu", vtu, snapshots)
@@ -63,9 +63,8 @@ def pod(
     enable_compilation_cache()
     rows = loaded.fields.reshape(-1, loaded.fields.shape[-1])
     found = rom.pod(rows, weight=inner, rank=rank, tol=tol, factorisation=kind, key=jax.random.key(seed))
-    buffer = io.BytesIO()
-    np.savez(buffer, modes=found.modes, singular_values=found.singular_values)
-    write_atomic(out, buffer.getvalue())
+    arrays = {"modes": found.modes, "singular_values": found.singular_values}
+    write_atomic(out, lambda file: np.savez(file, allow_pickle=False, **arrays))
     if vtu is not None:
         write_modes(vtu, loaded.mesh, {f"mode_{j}": mode for j, mode in enumerate(found.modes)})
     facts = {"snapshots": len(rows), "values": rows.shape[1], "modes": len(found.modes), "error": found.error}
@@ -202,7 +201,6 @@ def run(
     from perturbax import interop, rom
     from perturbax.core import enable_compilation_cache
 
-    from ._choices import choose
     from ._console import note, print_json
     from ._solutions import load_solutions
     from ._viscoplastic_case import load_case
@@ -259,3 +257,7 @@ def run(
     if not found.trusted:
         note("not trusted: beyond --max-full-share steps are reduced although their estimate is above --tol")
     print(out)
+
+
+app.command("boundary-train")(_boundary.boundary_train)
+app.command("boundary-sample")(_boundary.boundary_sample)

@@ -265,6 +265,51 @@ def _nn(folder: Path) -> list[str]:
     return [f"largest gain: {', '.join(gains)}"]
 
 
+def _pde(folder: Path) -> list[str]:
+    import jax
+
+    from perturbax import pde
+
+    problem = pde.catalogue.poisson(1, frequency=4.0)
+    points = pde.FixedPoints(60, 2)
+    methods = {
+        "a tanh network": pde.PINN((16,), optimiser=pde.LM(30), points=points),
+        "Gaussians that move": pde.PIG(20, optimiser=pde.LM(30), points=points),
+    }
+    errors = [
+        f"{name} {pde.solution_error(pde.solve(problem, method, key=jax.random.key(0)), 500).relative_l2:.0e}"
+        for name, method in methods.items()
+    ]
+    return [f"relative error of a wave after 30 steps: {', '.join(errors)}"]
+
+
+def _chromatograph(folder: Path) -> list[str]:
+    import numpy as np
+
+    from perturbax import approximate, pde
+    from perturbax.systems import column
+
+    apparatus, plug = column.GasColumn(0.3, column.ConstantFlow(0.3)), column.Rectangle(1.0)
+    sample = column.Injection(apparatus, column.Linear([400.0, 250.0], [7.0, 2.8]), plug)
+    t = np.linspace(0.0, 200.0, 401)
+    recorded = pde.simulate(sample, pde.LaplaceIntegral(), t)
+    noisy = recorded.signal + 0.001 * np.random.default_rng(0).normal(size=t.size)
+    fitted = approximate.fit(approximate.DetectorTrace(apparatus, t, noisy, plug, 2), approximate.LaplaceFit())
+    rates = " and ".join(f"{k_a:.0f} and {k_d:.2f}" for k_a, k_d in fitted.values)
+    return [f"rates 400 and 7.00, 250 and 2.80 are found as {rates}"]
+
+
+def _dynamics(folder: Path) -> list[str]:
+    from perturbax import data, dynamics
+
+    digits = data.digits()
+    centred = digits.flat[:300] - digits.flat[:300].mean(0)
+    problem = dynamics.CollapseProblem(centred, digits.labels[:300], feature_decay=0.0, proximity=0.0)
+    found = dynamics.flow(problem, dynamics.CentralPathFlow(end=20.0, points=11)).metrics
+    before, after = (f"{found.nc1_trace[i]:.2f} ({100 * found.ncc[i]:.0f} % misplaced)" for i in (0, -1))
+    return [f"variability within over between the classes: {before} at the start, {after} at the end"]
+
+
 def _verify(folder: Path) -> list[str]:
     import jax
     import numpy as np
@@ -334,6 +379,9 @@ STOPS: tuple[Stop, ...] = (
     ("nn", "how strongly state-space layers answer to waves", _nn),
     ("rom", "one reduced basis, and eight local ones", _rom),
     ("approximate", "a short program for a function, evolved from nothing", _approximate),
+    ("pde", "Poisson's equation by a network and by Gaussians", _pde),
+    ("systems, approximate", "two peaks of a chromatograph, and the rates behind them", _chromatograph),
+    ("dynamics", "the features of digits on their way to collapse", _dynamics),
     ("verify", "what a network can answer on a box of inputs, proved", _verify),
     ("interop", "the same sampler on arrays of other libraries", _interop),
     ("studies", "a published claim, in the smallest form of its study", _studies),

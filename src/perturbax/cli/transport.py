@@ -7,7 +7,7 @@ import typer
 
 from . import _interpolant, _semidiscrete, _trajectories
 from . import _options as options
-from ._options import check_writable
+from ._options import check_writable, choose, parse_numbers
 
 if TYPE_CHECKING:
     from perturbax import transport
@@ -96,10 +96,7 @@ app.command("draw")(_interpolant.draw)
 
 
 def _times(text: str) -> list[float]:
-    try:
-        times = [float(part) for part in text.split(",")]
-    except ValueError:
-        raise ValueError(f"--t must be numbers separated by commas, got {text!r}") from None
+    times = parse_numbers("--t", text)
     if any(not 0.0 <= time <= 1.0 for time in times) or sorted(set(times)) != times:
         raise ValueError(f"--t must increase within [0, 1], got {text!r}")
     return times
@@ -109,8 +106,6 @@ def _method(
     word: str, potentials: int, covariance: str, steps: int | None, learning_rate: float | None
 ) -> "transport.AbstractBridgeMethod":
     from perturbax import transport
-
-    from ._choices import choose
 
     families = {"diagonal": transport.Diagonal, "full": transport.Full}
     family = families[choose("--covariance", covariance, families)]()

@@ -1,13 +1,26 @@
-"""`perturbax verify`: a network and a safety property from files, a verdict; or a folder of both, a table."""
+"""`perturbax verify`: a network and a safety property from files, a verdict; or a folder of both, a table. `perturbax
+verify certify`: certificates of images."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from . import _options as options
+from ._certifying import certify
 
-app = typer.Typer()
+
+class _ProvesByDefault(TyperGroup):
+    """`perturbax verify NETWORK PROPERTY` is `perturbax verify prove NETWORK PROPERTY`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        named = args and (args[0] in self.commands or args[0] in ctx.help_option_names)
+        return super().parse_args(ctx, args if named else ["prove", *args])
+
+
+app = typer.Typer(cls=_ProvesByDefault)
+app.command()(certify)
 
 # Those of solvers of satisfiability, which is what a property asks for.
 _EXIT_CODES = {"falsified": 10, "verified": 20, "unknown": 0}
@@ -19,7 +32,7 @@ _SECONDS = 60.0
 
 
 @app.command()
-def verify(
+def prove(
     network: Annotated[
         Path, typer.Argument(help="An .onnx file with one input and one output, or a folder with an instances.csv.")
     ],
@@ -56,9 +69,9 @@ def verify(
 
     Exit codes: 10 a counterexample was found (sat), 20 there is none (unsat), 0 unknown, or a folder was done.
     """
-    from perturbax.core import check_choice, enable_compilation_cache
+    from perturbax.core import enable_compilation_cache
 
-    check_choice("--method", method, ("auto", "inputs", "activations"))
+    method = options.choose("--method", method, ("auto", "inputs", "activations"))
     out = Path("results.csv") if out is None and network.is_dir() else out
     for option, path in (("--out", out), ("--checkpoint", checkpoint)):
         if path is not None:
@@ -74,12 +87,10 @@ def verify(
         assert out is not None
         _folder(network, out, decide, timeout, as_json)
         return
-    for name, path in (("NETWORK", network), ("PROPERTY", prop)):
-        if path is None:
-            raise ValueError("PROPERTY must be given: a .vnnlib file")
-        if not path.is_file():
-            raise ValueError(f"{name}: there is no file {path}")
-    assert prop is not None
+    if prop is None:
+        raise ValueError("PROPERTY must be given: a .vnnlib file")
+    options.check_file("NETWORK", network)
+    options.check_file("PROPERTY", prop)
     verdict, result, word = decide(network, prop, _SECONDS if timeout is None else timeout)
     _tell(verdict, result, word, out, as_json)
     raise typer.Exit(_EXIT_CODES[verdict.status])

@@ -4,6 +4,9 @@ from ._adam import adam as adam
 from ._archive import read_tree as read_tree
 from ._archive import write_atomic as write_atomic
 from ._archive import write_tree as write_tree
+from ._audit import derivative_order as derivative_order
+from ._audit import find_floats as find_floats
+from ._audit import watched as watched
 from ._cache import cache_folder as cache_folder
 from ._cache import cache_size as cache_size
 from ._cache import cached as cached
@@ -39,6 +42,11 @@ from ._method import registered_methods as registered_methods
 from ._precision import float64 as float64
 from ._precision import precision as precision
 from ._progress import progress as progress
+from ._settings import from_settings as from_settings
+from ._settings import settings_of as settings_of
+from ._settle import cast as cast
+from ._settle import settle_arrays as settle_arrays
+from ._settle import to_host as to_host
 from ._solution import Result as Result
 from ._solution import SolverError as SolverError
 from ._solution import raise_if_failed as raise_if_failed
@@ -60,6 +68,7 @@ __all__ = [
     "cache_folder",
     "cache_size",
     "cached",
+    "cast",
     "check_array",
     "check_choice",
     "check_instance",
@@ -68,12 +77,15 @@ __all__ = [
     "check_number",
     "cite",
     "clear_cache",
+    "derivative_order",
     "digest",
     "enable_compilation_cache",
+    "find_floats",
     "fit",
     "fit_seeds",
     "flatten",
     "float64",
+    "from_settings",
     "interpret",
     "iterate",
     "precision",
@@ -81,9 +93,13 @@ __all__ = [
     "raise_if_failed",
     "read_tree",
     "registered_methods",
+    "settings_of",
+    "settle_arrays",
     "settled",
     "splice",
     "step",
+    "to_host",
+    "watched",
     "write_atomic",
     "write_tree",
 ]

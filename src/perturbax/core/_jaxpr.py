@@ -19,19 +19,7 @@ import jax
 import jax.extend.core as jex
 import jax.numpy as jnp
 
-_CALLS = {
-    "jit",
-    "pjit",
-    "closed_call",
-    "core_call",
-    "remat",
-    "remat2",
-    "checkpoint",
-    "custom_jvp_call",
-    "custom_vjp_call",
-    "custom_vjp_call_jaxpr",
-    "custom_lin",
-}
+_CALLS = {"jit", "closed_call", "remat2", "custom_jvp_call", "custom_vjp_call"}
 _IDENTITIES = {"stop_gradient", "copy", "copy_p", "name", "optimization_barrier"}
 
 
@@ -78,6 +66,10 @@ class Equation:
     def varying(self) -> bool:
         """Whether any input varies."""
         return any(value.varying for value in self.inputs)
+
+    def values(self, known: Mapping[Any, Any]) -> list[Any]:
+        """The inputs: constants, and what is known of variables."""
+        return [value.value if isinstance(value, Constant) else known[value] for value in self.inputs]
 
     def bind(self, *values: Any) -> tuple[Any, ...]:
         """The outputs for values of the inputs."""
@@ -191,7 +183,7 @@ def interpret(program: Program, rules: Rules, values: Sequence[Any]) -> dict[Any
 
 def step(equation: Equation, rules: Rules, known: dict[Any, Any]) -> None:
     """One equation of `interpret`: its outputs are added to what is known."""
-    values = [value.value if isinstance(value, Constant) else known[value] for value in equation.inputs]
+    values = equation.values(known)
     found = rules.of(equation)(equation, *values) if equation.varying else equation.bind(*values)
     known.update(zip(equation.outputs, found, strict=True))
 

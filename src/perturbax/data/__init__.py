@@ -15,9 +15,12 @@ from ._reference_models import reference_models as reference_models
 from .digits import digits as digits
 from .digits import digits_mixture as digits_mixture
 from .fashion_mnist import fashion_mnist as fashion_mnist
+from .mni152 import BrainTemplate as BrainTemplate
+from .mni152 import mni152 as mni152
 from .mnist import mnist as mnist
 
 __all__ = [
+    "BrainTemplate",
     "DataCard",
     "IdealDenoiser",
     "ImageSet",
@@ -29,6 +32,7 @@ __all__ = [
     "digits_mixture",
     "fashion_mnist",
     "ideal_denoiser",
+    "mni152",
     "mnist",
     "mnist_denoiser",
     "reference_model_card",

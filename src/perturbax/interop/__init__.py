@@ -7,6 +7,10 @@ from ._arrays import namespace_of as namespace_of
 from ._mesh import Mesh as Mesh
 from ._mesh import read_mesh as read_mesh
 from ._mesh import write_mesh as write_mesh
+from ._nifti import Volume as Volume
+from ._nifti import check_nifti_name as check_nifti_name
+from ._nifti import read_nifti as read_nifti
+from ._nifti import write_nifti as write_nifti
 from ._onnx import OnnxFunction as OnnxFunction
 from ._onnx import OnnxValue as OnnxValue
 from ._onnx import read_onnx as read_onnx
@@ -24,14 +28,18 @@ __all__ = [
     "OnnxValue",
     "Region",
     "SafetyProperty",
+    "Volume",
+    "check_nifti_name",
     "concatenate",
     "diffusers",
     "like",
     "namespace_of",
     "onnxruntime_function",
     "read_mesh",
+    "read_nifti",
     "read_onnx",
     "read_vnnlib",
     "write_mesh",
+    "write_nifti",
     "write_vnnlib_result",
 ]

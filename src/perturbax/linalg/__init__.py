@@ -5,6 +5,7 @@ from ._conjugate_gradients import conjugate_gradients as conjugate_gradients
 from ._diagonalize import AbstractDiagonalization as AbstractDiagonalization
 from ._diagonalize import Diagonalization as Diagonalization
 from ._diagonalize import diagonalize as diagonalize
+from ._factor import factor_symmetric as factor_symmetric
 from ._fit import FittedSolver as FittedSolver
 from ._fit import RitzMixtures as RitzMixtures
 from ._fit import fit as fit
@@ -98,6 +99,7 @@ __all__ = [
     "TraceEstimate",
     "conjugate_gradients",
     "diagonalize",
+    "factor_symmetric",
     "fit",
     "load_network",
     "near_asymptotic_iterations",

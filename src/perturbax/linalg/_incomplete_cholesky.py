@@ -13,6 +13,7 @@ import numpy as np
 import scipy.sparse
 from jaxtyping import Array, Float
 
+from ..core import check_instance
 from ._operator import AbstractOperator
 from ._preconditioner import AbstractInverse, AbstractOrdering, AbstractPreconditioner, Natural
 from ._triangular import Triangle, in_levels
@@ -23,7 +24,8 @@ class IncompleteCholesky(AbstractPreconditioner):
 
     **Arguments:** `ordering`: of the unknowns; the natural one needs fewer iterations, `RedBlack()` makes cheaper ones.
 
-    **Raises:** in use, `ValueError` when a pivot is not positive; M-matrices, such as those of `Poisson`, have none.
+    **Raises:** `TypeError` for another ordering; in use `ValueError` when a pivot is not positive. M-matrices, such as
+    those of `Poisson`, have no such pivot.
 
     Source: Meijerink & van der Vorst 1977, An iterative solution method for linear systems of which the coefficient
     matrix is a symmetric M-matrix.
@@ -35,6 +37,9 @@ class IncompleteCholesky(AbstractPreconditioner):
     """
 
     ordering: AbstractOrdering = Natural()
+
+    def __check_init__(self):
+        check_instance("ordering", self.ordering, AbstractOrdering, "an ordering such as RedBlack()")
 
     def prepare(self, operator: AbstractOperator) -> AbstractInverse:
         place = self.ordering.places(operator)

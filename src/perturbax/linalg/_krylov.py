@@ -71,7 +71,9 @@ def _conjugate_gradients(system: SettledSystem, inverse: Any, tol: Array, max_st
     start = (jnp.zeros((), jnp.int32), x, r, z, _dot(r, z), norms, jnp.array(True), norm)
     k, x, _, _, _, norms, alive, norm = jax.lax.while_loop(unfinished, step, start)
     true = _norm(system.b - system.operator(x))
-    return Outcome(x, norms, k, outcome(norm, true, goal, alive), {"evaluations": k + 2, "proposals": k + 1})
+    # Each step takes one of both, also the one that ends without curvature.
+    made = k + 1 - alive.astype(k.dtype)
+    return Outcome(x, norms, k, outcome(norm, true, goal, alive), {"evaluations": made + 2, "proposals": made + 1})
 
 
 def conjugate_directions(
@@ -152,9 +154,12 @@ def _conjugate_directions(
     start = (zero, x, r, empty, (norms, zero), jnp.array(True), norm)
     k, x, _, _, (norms, fallbacks), alive, norm = jax.lax.while_loop(unfinished, step, start)
     true = _norm(system.b - system.operator(x))
+    each = 2 if c > 0.0 else 1
+    # A step that ends without curvature has tried the proposal and the residual, and may refresh.
+    dead = jnp.where(alive, 0, each + 1 + (k % refresh == 0))
     stats = {
-        "evaluations": 2 + (2 if c > 0.0 else 1) * k + k // refresh + fallbacks,
-        "proposals": k,
+        "evaluations": 2 + each * k + k // refresh + fallbacks + dead,
+        "proposals": k + 1 - alive.astype(k.dtype),
         "fallbacks": fallbacks,
     }
     return Outcome(x, norms, k, outcome(norm, true, goal, alive), stats)

@@ -15,10 +15,9 @@ import numpy as np
 import scipy.sparse
 from jaxtyping import Array
 
-from ..core import check_integer
+from ..core import check_integer, settle_arrays
 from ._operator import AbstractOperator, greedy_colours
 from ._preconditioner import AbstractInverse, AbstractPreconditioner, Sweep, sweep_of
-from ._problem import settle_arrays
 from ._sparse import SideBySide, Sparse, side_by_side
 
 

@@ -17,6 +17,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int
 
 from ..core import check_array, check_integer
+from ._triangular import wavefronts
 
 
 class AbstractOperator(eqx.Module):
@@ -190,8 +191,6 @@ def is_symmetric(matrix: Any) -> bool:
 
 def greedy_colours(couplings: scipy.sparse.csr_array) -> Int[np.ndarray, " size"]:
     """Every row gets the smallest number that no earlier neighbour has; wavefronts of rows at a time."""
-    from ._triangular import wavefronts
-
     lower = scipy.sparse.csr_array(scipy.sparse.tril(couplings + couplings.T, -1))
     colours = np.zeros(lower.shape[0], np.int64)
     for rows in wavefronts(lower):

@@ -84,3 +84,24 @@ RANDOMIZED_SVD = Paper(
     year=2011,
     arxiv="0909.4061",
 )
+
+QR_ALGORITHM = Paper(
+    title="The QR Transformation: A Unitary Analogue to the LR Transformation",
+    authors=("John G. F. Francis",),
+    year=1961,
+    doi="10.1093/comjnl/4.3.265",
+)
+
+PTD = Paper(
+    title="Robustifying State-space Models for Long Sequences via Approximate Diagonalization",
+    authors=("Annan Yu", "Arnur Nigmetov", "Dmitriy Morozov", "Michael W. Mahoney", "N. Benjamin Erichson"),
+    year=2023,
+    arxiv="2310.01698",
+)
+
+DAVIES_CONJECTURE = Paper(
+    title="Gaussian Regularization of the Pseudospectrum and Davies' Conjecture",
+    authors=("Jess Banks", "Archit Kulkarni", "Satyaki Mukherjee", "Nikhil Srivastava"),
+    year=2019,
+    arxiv="1906.11819",
+)

@@ -11,7 +11,7 @@ import scipy.sparse
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
-from ..core import check_array
+from ..core import cast, check_array, settle_arrays
 from ._operator import AbstractOperator, Dense, LineaxOperator
 from ._sparse import Sparse
 
@@ -60,7 +60,9 @@ class LinearSystem(eqx.Module):
         basis = self.operator.nullspace() if self.nullspace is None else _orthonormal(self.nullspace)
         b = cast(self.b, dtype)
         x0 = jnp.zeros_like(b) if self.x0 is None else cast(self.x0, dtype)
-        system = SettledSystem(operator, b, x0, cast(basis, dtype), operator.active())
+        with jax.ensure_compile_time_eval():
+            active = operator.active()
+        system = SettledSystem(operator, b, x0, cast(basis, dtype), active)
         inside = system.project(b)
         _check_consistent(b, inside, system)
         return eqx.tree_at(lambda s: (s.b, s.x0), system, (inside, system.project(x0)))
@@ -101,48 +103,6 @@ def as_operator(value: Any) -> AbstractOperator:
         "operator must be an operator of perturbax.linalg or Lineax, a sparse matrix of SciPy or an array, "
         f"got {type(value).__name__}"
     )
-
-
-def settle_arrays(tree: Any) -> Any:
-    """Floating arrays and numbers in the precision that is switched on, all arrays on the device.
-
-    A number that stayed one would be part of the compiled program, and another one would compile again.
-    """
-
-    def settled(leaf: Any) -> Any:
-        if isinstance(leaf, float):
-            return jnp.asarray(leaf, jnp.result_type(float))
-        if not eqx.is_array(leaf) and not isinstance(leaf, np.ndarray):
-            return leaf
-        floating = jnp.issubdtype(leaf.dtype, jnp.floating)
-        return cast(leaf, jnp.result_type(float) if floating else leaf.dtype)
-
-    return jax.tree.map(settled, tree)
-
-
-def cast(value: Any, dtype: Any) -> Array:
-    """On the device; NumPy arrays are cast on the host (JAX 0.10 caches traces under the dtype that came).
-
-    Inside of `jit` too, what is known stays known: preconditioners look at the pattern of a matrix.
-    """
-    if isinstance(value, Tracer):
-        return value.astype(dtype)
-    with jax.ensure_compile_time_eval():
-        if isinstance(value, jax.Array):
-            return value.astype(dtype)
-        return jnp.asarray(np.asarray(value).astype(jax.dtypes.canonicalize_dtype(dtype)))
-
-
-def to_host(tree: Any) -> Any:
-    """Float64 arrays as NumPy's, where JAX would go on with them in float32."""
-    if jax.config.read("jax_enable_x64"):
-        return tree
-
-    def host(leaf: Any) -> Any:
-        double = isinstance(leaf, jax.Array) and not isinstance(leaf, Tracer) and leaf.dtype == np.float64
-        return np.asarray(leaf) if double else leaf
-
-    return jax.tree.map(host, tree)
 
 
 def _orthonormal(vectors: Any) -> np.ndarray:

@@ -16,9 +16,11 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from ..core import check_array, check_number
+from ._operator import is_symmetric
 
 
 def optimal_omega(beta: Any) -> Float[Array, "..."]:
@@ -72,6 +74,8 @@ def near_asymptotic_iterations(radius: Any, tol: Any, tau: Any = 0.0) -> Float[A
     """
     tol = check_number("tol", tol, minimum=0.0, maximum=1.0, exclusive=True)
     tau = check_number("tau", tau, minimum=0.0, maximum=1.0)
+    if not isinstance(tau, Tracer) and tau == 1.0:
+        raise ValueError("tau must be < 1, got 1: then nothing says that the residual falls")
     radius = jnp.asarray(radius)
     return 1.0 + jnp.log(tol) / jnp.log(radius + tau * (1.0 - radius))
 
@@ -97,6 +101,8 @@ def ssor_cg_iterations(matrix: Any, omega: Any, tol: Any) -> Float[np.ndarray, "
     True
     """
     A = np.asarray(check_array("matrix", matrix, ndim=2), np.float64)
+    if A.shape[0] != A.shape[1] or not is_symmetric(A) or np.linalg.eigvalsh(A)[0] <= 0.0:
+        raise ValueError(f"matrix must be symmetric positive definite, got one of shape {A.shape} that is not")
     tol = check_number("tol", tol, minimum=0.0, maximum=1.0, exclusive=True)
     omega = np.asarray(check_array("omega", np.asarray(omega, np.float64)))
     if not ((omega > 0.0) & (omega < 2.0)).all():

@@ -11,9 +11,9 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float, Int
 
-from ..core import Method, check_instance, check_integer, check_number, precision, raise_if_failed
+from ..core import Method, check_instance, check_integer, check_number, precision, raise_if_failed, to_host
 from ._krylov import Outcome
-from ._problem import LinearSystem, SettledSystem, to_host
+from ._problem import LinearSystem, SettledSystem
 
 
 class LinearSolution(eqx.Module):
@@ -93,7 +93,9 @@ def solve(system: LinearSystem, method: AbstractLinearSolver, *, throw: bool = T
 def _solve(system: LinearSystem, method: AbstractLinearSolver, throw: bool) -> LinearSolution:
     start = time.perf_counter()
     settled = system.settle()
-    prepared, stats = method.prepare(settled)
+    # Also inside of `jit`: what is made of an operator that is known needs its entries, and is part of the program.
+    with jax.ensure_compile_time_eval():
+        prepared, stats = method.prepare(settled)
     middle = time.perf_counter()
     outcome = method.iterate(settled, prepared)
     stats = {**stats, **outcome.stats}

@@ -4,7 +4,10 @@ Rows are stored side by side with a common number of entries (the ELLPACK format
 What does not fit, in the few rows that are much longer than the mean, is a list of entries (Bell & Garland 2009, HYB).
 """
 
+import gzip
 import os
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,9 @@ from jaxtyping import Array, Bool, Float
 
 from ..core import check_array
 from ._operator import AbstractOperator, is_symmetric
+
+# What NumPy, SciPy, zipfile and gzip raise for files that are cut short, altered or of another kind.
+_DAMAGE = (ValueError, KeyError, EOFError, OverflowError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error)
 
 
 class SideBySide(eqx.Module):
@@ -106,7 +112,7 @@ class Sparse(AbstractOperator):
         path = Path(path)
         try:
             matrix = scipy.sparse.load_npz(path) if path.suffix == ".npz" else scipy.io.mmread(path)
-        except (ValueError, KeyError, EOFError, OverflowError) as error:
+        except _DAMAGE as error:
             raise ValueError(f"{path} is no readable sparse matrix (.mtx or .npz): {error}") from None
         return cls(scipy.sparse.csr_array(matrix), mask)
 

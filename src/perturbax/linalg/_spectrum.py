@@ -13,9 +13,9 @@ import numpy as np
 import scipy.sparse
 from jaxtyping import Array, Float
 
-from ..core import Method, check_array, check_instance, check_key, float64
+from ..core import Method, check_array, check_instance, check_key, float64, settle_arrays, to_host
 from ._operator import AbstractOperator
-from ._problem import as_operator, settle_arrays, to_host
+from ._problem import as_operator
 from ._sparse import side_by_side
 
 

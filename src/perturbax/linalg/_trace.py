@@ -7,9 +7,9 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..core import Method, check_instance, check_key, float64
+from ..core import Method, check_instance, check_key, float64, settle_arrays, to_host
 from ._operator import AbstractOperator
-from ._problem import as_operator, settle_arrays, to_host
+from ._problem import as_operator
 
 
 class TraceEstimate(eqx.Module):

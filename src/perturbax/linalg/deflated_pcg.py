@@ -35,7 +35,8 @@ class DeflatedPCG(AbstractLinearSolver):
 
     **Returns:** a frozen method for `linalg.solve`.
 
-    **Raises:** `ValueError` for numbers out of range or a preconditioner that is not symmetric.
+    **Raises:** `ValueError` for numbers out of range or a preconditioner that is not symmetric; `TypeError` for what is
+    no preconditioner.
 
     Source: Saad, Yeung, Erhel & Guyomarc'h 2000.
 

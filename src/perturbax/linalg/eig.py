@@ -13,6 +13,7 @@ from jaxtyping import Inexact
 
 from ..core import Paper
 from ._diagonalize import AbstractDiagonalization
+from ._papers import QR_ALGORITHM
 
 
 class Eig(AbstractDiagonalization):
@@ -29,14 +30,7 @@ class Eig(AbstractDiagonalization):
     """
 
     random: ClassVar[bool] = False
-    papers: ClassVar[tuple[Paper, ...]] = (
-        Paper(
-            title="The QR Transformation: A Unitary Analogue to the LR Transformation",
-            authors=("John G. F. Francis",),
-            year=1961,
-            doi="10.1093/comjnl/4.3.265",
-        ),
-    )
+    papers: ClassVar[tuple[Paper, ...]] = (QR_ALGORITHM,)
 
     def perturbation(self, A: Inexact[np.ndarray, "n n"], key: Any) -> tuple[Inexact[np.ndarray, "n n"], int]:
         return np.zeros_like(A), 0

@@ -27,7 +27,8 @@ class PCG(AbstractLinearSolver):
 
     **Returns:** a frozen method for `linalg.solve`.
 
-    **Raises:** `ValueError` for numbers out of range or a preconditioner that is not symmetric, such as `SOR`.
+    **Raises:** `ValueError` for numbers out of range or a preconditioner that is not symmetric, such as `SOR`;
+    `TypeError` for what is no preconditioner.
 
     Source: Meijerink & van der Vorst 1977.
 

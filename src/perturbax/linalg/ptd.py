@@ -25,7 +25,8 @@ from scipy.optimize import minimize
 
 from ..core import Paper, check_integer, check_number
 from ._diagonalize import AbstractDiagonalization
-from ._ginibre import YU_ET_AL, ginibre
+from ._ginibre import ginibre
+from ._papers import PTD as PTD_PAPER
 
 
 class PTD(AbstractDiagonalization):
@@ -57,7 +58,7 @@ class PTD(AbstractDiagonalization):
     eps: float | int = 0.1
     steps: int = 500
 
-    papers: ClassVar[tuple[Paper, ...]] = (YU_ET_AL,)
+    papers: ClassVar[tuple[Paper, ...]] = (PTD_PAPER,)
 
     def __check_init__(self):
         check_number("gamma", self.gamma, minimum=0.0, exclusive=True)

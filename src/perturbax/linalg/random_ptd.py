@@ -13,7 +13,8 @@ from jaxtyping import Inexact
 
 from ..core import Paper, check_number
 from ._diagonalize import AbstractDiagonalization
-from ._ginibre import BANKS_ET_AL, YU_ET_AL, ginibre
+from ._ginibre import ginibre
+from ._papers import DAVIES_CONJECTURE, PTD
 
 
 class RandomPTD(AbstractDiagonalization):
@@ -38,7 +39,7 @@ class RandomPTD(AbstractDiagonalization):
 
     eps: float | int = 0.1
 
-    papers: ClassVar[tuple[Paper, ...]] = (YU_ET_AL, BANKS_ET_AL)
+    papers: ClassVar[tuple[Paper, ...]] = (PTD, DAVIES_CONJECTURE)
 
     def __check_init__(self):
         check_number("eps", self.eps, minimum=0.0, exclusive=True)

@@ -1,4 +1,4 @@
-"""Estimates of the costs of all arms from the cost of one, for `TsallisINF`.
+"""Estimates of the costs of all arms from the cost of one, and what bandits that live on them remember.
 
 With the probability `p_i` of the arm `i` that was played, and its excess `e` over the least cost:
 
@@ -15,6 +15,30 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
+
+
+class EstimatedCosts(eqx.Module):
+    """The state of a bandit: `rounds` so far, the estimated excess costs `k` of all arms, and the `total` that was seen
+    of excess."""
+
+    rounds: Int[Array, ""]
+    k: Float[Array, " arms"]
+    total: Float[Array, ""]
+
+    @classmethod
+    def none(cls, arms: int) -> "EstimatedCosts":
+        """Before the first round."""
+        return cls(jnp.zeros((), jnp.int32), jnp.zeros(arms), jnp.zeros(()))
+
+    @property
+    def scale(self) -> Float[Array, ""]:
+        """The mean excess so far; 1 before there is any."""
+        mean = self.total / jnp.maximum(self.rounds, 1)
+        return jnp.where(mean > 0.0, mean, 1.0)
+
+    def told(self, estimate: Float[Array, " arms"], excess: Float[Array, ""]) -> "EstimatedCosts":
+        """After a round with this excess, and the estimate that was made of it."""
+        return EstimatedCosts(self.rounds + 1, self.k + estimate, self.total + excess)
 
 
 class AbstractCostEstimator(eqx.Module):

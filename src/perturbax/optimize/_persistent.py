@@ -1,6 +1,5 @@
 """A tuner for the loop of any program: it remembers, and what it has learned outlives the program."""
 
-import dataclasses
 import os
 from typing import Any
 
@@ -8,12 +7,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..core import check_instance, check_key, check_number, float64, read_tree, write_tree
+from ..core import (
+    check_instance,
+    check_key,
+    check_number,
+    float64,
+    from_settings,
+    read_tree,
+    settings_of,
+    write_tree,
+)
 from ._compiled import compiled, pack
 from ._cost_estimator import AbstractCostEstimator
 from ._tuner import AbstractTuner, Choice
 
 _LABEL = "a tuner of perturbax.optimize"
+_SAVED = (AbstractTuner, AbstractCostEstimator)
 
 
 class Tuner:
@@ -91,7 +100,7 @@ class Tuner:
         **Raises:** `TypeError` when the method holds a function, `OSError` when the file cannot be written.
         """
         tree = {
-            "method": _encoded(self.method),
+            "method": settings_of(self.method, *_SAVED),
             "state": [np.asarray(leaf) for leaf in jax.tree.leaves(self.state)],
             "counts": [self.asked, self.rounds, self.clipped],
             "key": self._key,
@@ -113,7 +122,7 @@ class Tuner:
         """
         tree = read_tree(path, _LABEL)
         try:
-            loaded = cls(_decoded(tree["method"]), key=tree["key"])
+            loaded = cls(from_settings(tree["method"], *_SAVED), key=tree["key"])
             leaves, structure = jax.tree.flatten(loaded.state)
             if [leaf.shape for leaf in leaves] != [np.shape(leaf) for leaf in tree["state"]]:
                 raise ValueError("the state does not fit the method")
@@ -124,26 +133,3 @@ class Tuner:
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{os.fspath(path)} holds no tuner that can be read: {error}") from None
         return loaded
-
-
-def _encoded(part: Any) -> Any:
-    if isinstance(part, AbstractTuner | AbstractCostEstimator):
-        fields = {field.name: _encoded(getattr(part, field.name)) for field in dataclasses.fields(part)}
-        return {"class": type(part).__name__, "fields": fields}
-    if callable(part):
-        raise TypeError("a method that holds a function cannot be saved")
-    return list(part) if isinstance(part, tuple) else part
-
-
-def _decoded(code: Any) -> Any:
-    """A method from its name and fields. Only classes of methods and estimators that are loaded can be named."""
-    if not isinstance(code, dict):
-        return code
-    known = {cls.__name__: cls for base in (AbstractTuner, AbstractCostEstimator) for cls in _subclasses(base)}
-    if code.get("class") not in known:
-        raise ValueError(f"it names the method {code.get('class')!r}, which is not among {sorted(known)}")
-    return known[code["class"]](**{name: _decoded(value) for name, value in code["fields"].items()})
-
-
-def _subclasses(base: type) -> list[type]:
-    return [found for cls in base.__subclasses__() for found in (cls, *_subclasses(cls))]

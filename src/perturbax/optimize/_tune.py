@@ -72,7 +72,7 @@ def tune(
     **Returns:** a `Tuning`.
 
     **Raises:** `TypeError`, `ValueError` for arguments that do not fit: a value that the solver refuses, a method that
-    needs contexts where there are none, costs below the least one of the method.
+    needs contexts where there are none, costs below the least one of the method, a reference to resume.
 
     >>> from perturbax import optimize
     >>> problem = optimize.SolverSequence(lambda t, value: 20.0 + 100.0 * (value - 1.5) ** 2, length=200)
@@ -86,6 +86,8 @@ def tune(
     problem.check(method.values)
     if resume is not None:
         check_instance("resume", resume, Tuning, "a Tuning that tune returned")
+        if isinstance(method, AbstractReference):
+            raise ValueError(f"resume must be None for {type(method).__name__}, which learns nothing")
     start = time.perf_counter()
     with float64():
         if isinstance(method, AbstractReference):

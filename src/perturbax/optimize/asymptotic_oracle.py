@@ -10,9 +10,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..core import Paper
-from ..linalg import optimal_omega
+from ..linalg import Stationary, optimal_omega
 from ._papers import LEARNING_TO_RELAX
-from ._papers import SOR as SOR_PAPER
 from ._tuner import AbstractTuner, Choice
 
 
@@ -39,7 +38,7 @@ class AsymptoticOracle(AbstractTuner):
     radius: Callable[[Any], Any]
 
     needs_context: ClassVar[bool] = True
-    papers: ClassVar[tuple[Paper, ...]] = (LEARNING_TO_RELAX, SOR_PAPER)
+    papers: ClassVar[tuple[Paper, ...]] = (LEARNING_TO_RELAX, *Stationary.papers)
 
     def __check_init__(self):
         if not callable(self.radius):

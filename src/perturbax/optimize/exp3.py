@@ -10,18 +10,13 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
 from ..core import Paper
+from ._cost_estimator import EstimatedCosts
 from ._papers import EXP3 as EXP3_PAPER
 from ._papers import EXP3_ANYTIME
 from ._tuner import RELAXATIONS, AbstractBandit, Choice, as_grid, check_least
-
-
-class _State(eqx.Module):
-    rounds: Int[Array, ""]
-    k: Float[Array, " arms"]
-    total: Float[Array, ""]
 
 
 class Exp3(AbstractBandit):
@@ -54,16 +49,15 @@ class Exp3(AbstractBandit):
     def least(self) -> float:
         return self.least_cost
 
-    def init(self) -> _State:
-        return _State(jnp.zeros((), jnp.int32), jnp.zeros(len(self.grid)), jnp.zeros(()))
+    def init(self) -> EstimatedCosts:
+        return EstimatedCosts.none(len(self.grid))
 
-    def ask(self, state: _State, context: Float[Array, ""], key: Any) -> Choice:
+    def ask(self, state: EstimatedCosts, context: Float[Array, ""], key: Any) -> Choice:
         d = len(self.grid)
         eta = jnp.sqrt(jnp.log(d) / (d * (state.rounds + 1.0)))
-        mean = state.total / jnp.maximum(state.rounds, 1)
-        return self.draw(jax.nn.softmax(-eta * state.k / jnp.where(mean > 0.0, mean, 1.0)), context, key)
+        return self.draw(jax.nn.softmax(-eta * state.k / state.scale), context, key)
 
-    def tell(self, state: _State, choice: Choice, cost: Float[Array, ""]) -> _State:
+    def tell(self, state: EstimatedCosts, choice: Choice, cost: Float[Array, ""]) -> EstimatedCosts:
         excess = cost - self.least_cost
-        k = state.k.at[choice.arm].add(excess / choice.probabilities[choice.arm])
-        return _State(state.rounds + 1, k, state.total + excess)
+        estimate = jnp.zeros_like(state.k).at[choice.arm].set(excess / choice.probabilities[choice.arm])
+        return state.told(estimate, excess)

@@ -46,8 +46,8 @@ def subspaces(x: Float[np.ndarray, "M times n"], weight: AbstractWeight, modes: 
         size = max(_BLOCK // (times * n), 1)
         for first in range(0, count, size):
             part = slice(first, first + size)
-            modes, values = by_snapshots(x[part], weight, r)
-            rows[part], dimensions[part] = modes, (values[:, :r] > RESOLUTION * values[:, :1]).sum(1)
+            rows[part], values = by_snapshots(x[part], weight, r)
+            dimensions[part] = (values[:, :r] > RESOLUTION * values[:, :1]).sum(1)
     return Subspaces(rows, np.asarray(weight.times(rows)), dimensions)
 
 

@@ -5,7 +5,6 @@ basis of a cluster are the leading POD modes of the snapshots of its members, an
 """
 
 import abc
-import io
 import os
 from typing import Any
 
@@ -149,9 +148,7 @@ class ClusterSolution(eqx.Module):
         arrays |= {} if self.lift is None else {"lift": self.lift}
         for k, basis in enumerate(self.bases):
             arrays |= {f"basis_{k}": basis.modes, f"singular_values_{k}": basis.singular_values}
-        buffer = io.BytesIO()
-        np.savez(buffer, **arrays)
-        write_atomic(path, buffer.getvalue())
+        write_atomic(path, lambda file: np.savez(file, **arrays))
 
     def _errors(self, new: SnapshotSet, modes: int | None) -> Float[np.ndarray, "M K"]:
         bases = stacked([basis.modes[:modes] for basis in self.bases], self.bases[0].weight)

@@ -26,7 +26,7 @@ _DEPENDENT = 1e-12
 
 class Cubature(eqx.Module):
     """What `empirical_cubature` returns: `points`, in ascending order, their positive `weights`, and the `residual`
-    `|r| / |b|` that they leave."""
+    that they leave: the larger one of `|r| / |b|` and of the relative error of the volume."""
 
     points: Int[np.ndarray, " S"]
     weights: Float[np.ndarray, " S"]
@@ -97,7 +97,10 @@ def _floor(squares: np.ndarray, tol: float) -> float:
 
 
 def _pursue(g: np.ndarray, start: np.ndarray, tol: float) -> tuple[np.ndarray, np.ndarray, float]:
-    """Lawson and Hanson's nonnegative least squares, from the points that are there and until the residual is small."""
+    """Lawson and Hanson's nonnegative least squares, from the points that are there and until the residual is small.
+
+    SciPy's `nnls` has neither a start nor a tolerance: it goes on to the optimum, which takes more points.
+    """
     b = g.sum(1)
     size, total = np.linalg.norm(b), b[-1]
     now = _Active(g, b, start)

@@ -94,7 +94,7 @@ def efficiency(
     - `accuracy`: of the classifier, whose mistakes are then uniform; or a confusion matrix `P[k, k']` of shape `(K, K)`
       for each of `counts`, with the medoids in the order of `k_medoids`.
     - `budget`: a `Budget`; `smallest`: refuse numbers that make smaller clusters.
-    - `threshold`: the gain below which none is recommended.
+    - `threshold`: the gain below which none is recommended; the default is ours, far above what noise has.
     - `restarts`: as in `k_medoids`.
 
     **Returns:** an `Efficiency`.

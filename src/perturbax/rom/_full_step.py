@@ -3,6 +3,7 @@
 r(u) = F - int sigma(eps(u)) : eps(v),      K du = r,     until |r| <= 1e-8 of the residual of the unmoved body
 """
 
+from functools import cached_property
 from typing import Any
 
 import equinox as eqx
@@ -34,7 +35,6 @@ class FullModel:
         self.problem = problem
         self.pattern = problem.body.pattern()
         self.solves = 0
-        self._scale: float | None = None
 
     def begin(self) -> FullState:
         """The body that nothing has happened to."""
@@ -71,14 +71,9 @@ class FullModel:
             self.solves += 1
         raise SolverError(f"full model, step {k} at time {problem.times[k]:g}: {Result[result]}")
 
-    @property
+    @cached_property
     def scale(self) -> float:
         """The largest residual of the body as it was, over all times."""
-        if self._scale is None:
-            self._scale = self._largest_residual()
-        return self._scale
-
-    def _largest_residual(self) -> float:
         problem, body = self.problem, self.problem.body
         state = problem.law.begin(body.points, body.components)
         found = []

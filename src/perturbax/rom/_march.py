@@ -99,20 +99,29 @@ class _Marching:
 
     def _intervene(self) -> None:
         """A step was not taken: in halves when Newton failed, else by the full model, else without a tolerance."""
-        k, failed = int(self.now.step), bool(self.now.failed)
-        if failed:
-            a, state, solved = half_steps(self.online, self.loads, self.problem.law, self.now)
-            if bool(solved):
-                self._take(k, a, state, cumulated(self.problem.law, state)[: self.model.points.size])
-                self._keep(k)
-                return
-        if len(self.full) < self.budget:
+        k, failed, more = int(self.now.step), bool(self.now.failed), len(self.full) < self.budget
+        if failed and self._took_halves(k, more):
+            return
+        if more:
             self._solve_fully(k)
         elif failed:
             when = f"reduced model, step {k} at time {self.problem.times[k]:g}"
             raise SolverError(f"{when}: Newton does not converge, nor does it in two half steps")
         else:
             self.tol, self.forced = math.inf, np.zeros_like(self.forced)
+
+    def _took_halves(self, k: int, more: bool) -> bool:
+        """Whether step `k` was taken in two halves; not where the full model is wanted and may solve one `more`."""
+        a, state, solved = half_steps(self.online, self.loads, self.problem.law, self.now)
+        if not bool(solved):
+            return False
+        p = cumulated(self.problem.law, state)[: self.model.points.size]
+        self._see(k, p)
+        if more and (self.forced[k] or self.now.estimate[k] > self.tol):
+            return False
+        self._take(k, a, state, p)
+        self._keep(k)
+        return True
 
     def _solve_fully(self, k: int) -> None:
         if self.full_model is None:
@@ -133,27 +142,33 @@ class _Marching:
         names = ("step", "peak", "indicator", "estimate", "iterations")
         self.now = eqx.tree_at(lambda m: [getattr(m, n) for n in names], self.now, [getattr(old, n) for n in names])
         padded = np.pad(a, (0, self.online.active.size - a.size))
-        self._take(k, padded, state, self.full[k].plasticity[model.points], tried=True)
+        self._take(k, padded, state, self.full[k].plasticity[model.points])
 
-    def _take(self, k: int, a: Any, state: Any, p: Float[np.ndarray, " S"], tried: bool = False) -> None:
-        """Go on from the end of step `k`; with the indicator of a step that was `tried` before."""
-        now, model = self.now, self.model
-        peak = max(float(now.peak), float(np.sqrt(np.square(p).mean())))
+    def _see(self, k: int, p: Float[np.ndarray, " S"]) -> None:
+        """The indicator and the estimate of step `k` from its plasticity at the points."""
+        indicator, estimate = (np.array(x) for x in (self.now.indicator, self.now.estimate))
+        peak = self._peak(p)
+        indicator[k] = self.model.gappy.residual(p[None])[0] / peak if peak > 0.0 else np.nan
+        estimate[k] = np.nan if self.model.calibration is None else self.model.calibration(indicator[k])
+        self.now = eqx.tree_at(lambda m: [m.indicator, m.estimate], self.now, [indicator, estimate])
+
+    def _peak(self, p: Float[np.ndarray, " S"]) -> float:
+        return max(float(self.now.peak), float(np.sqrt(np.square(p).mean())))
+
+    def _take(self, k: int, a: Any, state: Any, p: Float[np.ndarray, " S"]) -> None:
+        """Go on from the end of step `k`."""
+        now = self.now
         coefficients, plasticity = (np.array(x) for x in (now.coefficients, now.plasticity))
         coefficients[k], plasticity[k, : p.size] = a, p
-        indicator, estimate = (np.array(x) for x in (now.indicator, now.estimate))
-        if not tried:
-            indicator[k] = model.gappy.residual(p[None])[0] / peak if peak > 0.0 else np.nan
-            estimate[k] = np.nan if model.calibration is None else model.calibration(indicator[k])
         self.now = March(
             np.array(k + 1),
             np.asarray(a),
             jax.tree.map(np.asarray, state),
-            np.array(peak),
+            np.array(self._peak(p)),
             coefficients,
             plasticity,
-            indicator,
-            estimate,
+            now.indicator,
+            now.estimate,
             now.iterations,
             now.stopped,
             now.failed,

@@ -68,3 +68,61 @@ INELASTICITY = Paper(
     year=1998,
     venue="Springer",
 )
+
+WGAN_SUBMODEL = Paper(
+    title="Uncertainty quantification in a mechanical submodel driven by a Wasserstein-GAN",
+    authors=("Hamza Boukraichi", "Nissrine Akkari", "Fabien Casenave", "David Ryckelynck"),
+    year=2021,
+    arxiv="2110.13680",
+)
+
+GRADIENT_PENALTY = Paper(
+    title="Improved Training of Wasserstein GANs",
+    authors=("Ishaan Gulrajani", "Faruk Ahmed", "Martin Arjovsky", "Vincent Dumoulin", "Aaron Courville"),
+    year=2017,
+    arxiv="1704.00028",
+)
+
+GENERATIVE_ADVERSARIAL = Paper(
+    title="Generative Adversarial Networks",
+    authors=(
+        "Ian J. Goodfellow",
+        "Jean Pouget-Abadie",
+        "Mehdi Mirza",
+        "Bing Xu",
+        "David Warde-Farley",
+        "Sherjil Ozair",
+        "Aaron Courville",
+        "Yoshua Bengio",
+    ),
+    year=2014,
+    arxiv="1406.2661",
+)
+
+CONDITIONAL_VAE = Paper(
+    title="Learning Structured Output Representation using Deep Conditional Generative Models",
+    authors=("Kihyuk Sohn", "Honglak Lee", "Xinchen Yan"),
+    year=2015,
+    venue="Advances in Neural Information Processing Systems 28",
+)
+
+PRINCIPAL_COMPONENTS = Paper(
+    title="Principal Component Analysis",
+    authors=("Ian T. Jolliffe",),
+    year=2002,
+    venue="Springer",
+)
+
+COPULAS = Paper(
+    title="Fonctions de répartition à n dimensions et leurs marges",
+    authors=("Abe Sklar",),
+    year=1959,
+    venue="Publications de l'Institut de Statistique de l'Université de Paris 8",
+)
+
+BOOTSTRAP = Paper(
+    title="Bootstrap Methods: Another Look at the Jackknife",
+    authors=("Bradley Efron",),
+    year=1979,
+    venue="The Annals of Statistics 7",
+)

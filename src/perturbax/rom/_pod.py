@@ -92,25 +92,28 @@ class MethodOfSnapshots(AbstractFactorisation):
         return by_snapshots(x, weight, min(x.shape) if rank is None else rank)
 
 
-class RandomisedSVD(AbstractFactorisation):
+class RandomizedSVD(AbstractFactorisation):
     """The SVD of the snapshots in the range of random combinations of them: for a small rank of many snapshots.
 
-    **Arguments:** `oversampling`: combinations beyond the rank; `iterations`: of the power method.
+    As `linalg.RandomizedSVD`, but orthonormal in the weight, which need not have a root that could be taken out of it.
+
+    **Arguments:** `oversampling`: combinations beyond the rank; `power_iterations`: passes that sharpen a
+    spectrum that decays slowly.
 
     **Raises:** `ValueError` when one is out of range, or, when used, without `rank` or `key`.
 
     Source: Halko, Martinsson & Tropp 2011, *Finding structure with randomness*, arXiv 0909.4061.
 
-    >>> RandomisedSVD(iterations=1).oversampling
+    >>> RandomizedSVD(power_iterations=1).oversampling
     10
     """
 
     oversampling: int = 10
-    iterations: int = 2
+    power_iterations: int = 2
 
     def __check_init__(self):
         check_integer("oversampling", self.oversampling, minimum=0)
-        check_integer("iterations", self.iterations, minimum=0)
+        check_integer("power_iterations", self.power_iterations, minimum=0)
 
     @property
     def resolution(self) -> float:
@@ -118,12 +121,12 @@ class RandomisedSVD(AbstractFactorisation):
 
     def factor(self, x: Any, weight: AbstractWeight, rank: int | None, key: Any) -> tuple[Any, Any]:
         if rank is None or key is None:
-            raise ValueError("RandomisedSVD needs rank and key")
+            raise ValueError("RandomizedSVD needs rank and key")
         x = jnp.asarray(x)
         wx = jnp.asarray(weight.times(x))
         size = min(rank + self.oversampling, *x.shape)
         y = jax.random.normal(key, (size, x.shape[0]), x.dtype) @ x
-        for _ in range(self.iterations):
+        for _ in range(self.power_iterations):
             q, _ = weight.orthonormalise(y)
             y = (q @ wx.T) @ x
         q, _ = weight.orthonormalise(y)
@@ -148,7 +151,7 @@ def pod(
       multiplies rows by it; the identity when `None`.
     - `rank`: modes to keep; `tol`: keep the fewest modes whose relative error is at most this. With both, the fewer;
       with none, all that are not rounding errors.
-    - `factorisation`: `OrthogonalSVD()` when `None`, `MethodOfSnapshots()` or `RandomisedSVD()`; `key`: for the last.
+    - `factorisation`: `OrthogonalSVD()` when `None`, `MethodOfSnapshots()` or `RandomizedSVD()`; `key`: for the last.
 
     **Returns:** a `POD`.
 

@@ -4,21 +4,22 @@ import os
 from typing import Any
 
 import equinox as eqx
+import jax
 import numpy as np
 import scipy.sparse
 from jaxtyping import Float, Int
 
-from ..core import check_instance, float64, read_tree, write_tree
-from ..interop import Mesh
+from ..core import float64, write_tree
 from ..systems import AbstractLaw, Solid
 from ._calibration import Calibration
 from ._cubature import Cubature, empirical_cubature
 from ._full_step import FullState
 from ._gappy import GappyPOD, q_deim
 from ._pod import POD, MethodOfSnapshots, decompose
-from ._weight import AbstractWeight, Diagonal, settle_weight
+from ._weight import AbstractWeight, settle_weight
 
-_LABEL = "a reduced model"
+# What the file of a model says that it is.
+LABEL = "a reduced model"
 # Share of the tolerance of a quadrature that may be lost with the smallest modes of stress.
 _UNINTEGRATED = 1.0 / 3.0
 
@@ -31,7 +32,8 @@ class ReducedModel(eqx.Module):
       the values at the quadrature points, orthonormal in the quadrature.
     - `points`, `weights`: of the reduced quadrature; the points that only tell modes of plasticity apart weigh zero.
     - `calibration`: from indicator to error, or `None`.
-    - `stats`: `cubature_residual`, `pairs` of the calibration, `full_steps` that were solved for it.
+    - `stats`: `cubature_residual`; `pairs` of indicators and errors that the calibration learned from, or `None`.
+      Empty for a model from a file.
     """
 
     method: Any
@@ -92,45 +94,7 @@ class ReducedModel(eqx.Module):
         for name in ("displacement", "plasticity", "stress"):
             basis = getattr(self, name)
             tree[name] = [basis.modes, basis.singular_values, basis.error]
-        write_tree(path, tree, _LABEL)
-
-
-def load_reduced(path: str | os.PathLike[str], method: Any, law: AbstractLaw) -> ReducedModel:
-    """Read what `ReducedModel.save` wrote.
-
-    **Arguments:** `path`; `method`: to march it with, such as `AdaptivePODECM()`; `law`: of the material.
-
-    **Returns:** a `ReducedModel`.
-
-    **Raises:** `ValueError` for a damaged or foreign file, `OSError` when it cannot be read, `TypeError` for another
-    law or method.
-
-    >>> from perturbax import rom, systems
-    >>> law = systems.Norton(young=9.0, poisson=0.3, yield_stress=1.0, hardening=1.0, viscosity=1.0, exponent=3.0)
-    >>> load_reduced("nothing.npz", rom.PODECM(), law)
-    Traceback (most recent call last):
-    ...
-    FileNotFoundError: [Errno 2] No such file or directory: 'nothing.npz'
-    """
-    check_instance("law", law, AbstractLaw, "a law such as systems.Norton(...)")
-    tree = read_tree(path, _LABEL)
-    mesh = Mesh(tree["mesh"]["points"], tree["mesh"]["cells"])
-    fixed = np.ones(mesh.points[:, np.ptp(mesh.points, 0) > 0.0].shape, bool)
-    fixed.ravel()[tree["free"]] = False
-    body = Solid(mesh, fixed)
-    weights = {
-        "displacement": strain_product(body),
-        "plasticity": Diagonal(body.weights),
-        "stress": Diagonal(np.repeat(body.weights, body.components)),
-    }
-    bases = {}
-    for name, weight in weights.items():
-        modes, values, error = tree[name]
-        bases[name] = POD(modes, values, error, weight)
-    calibration = None if tree["calibration"] is None else Calibration(*tree["calibration"])
-    return ReducedModel(
-        method, body, law, **bases, points=tree["points"], weights=tree["weights"], calibration=calibration, stats={}
-    )
+        write_tree(path, tree, LABEL)
 
 
 def strain_product(body: Solid) -> AbstractWeight:
@@ -143,8 +107,6 @@ def strain_product(body: Solid) -> AbstractWeight:
 
 def cumulated(law: AbstractLaw, states: Any) -> Float[np.ndarray, " points"]:
     """The cumulated plasticity of many states."""
-    import jax
-
     return np.asarray(jax.vmap(law.cumulated)(states))
 
 

@@ -65,7 +65,8 @@ class RomSolution(eqx.Module):
       In a step that the full model solved it is that of the step that was given up.
     - `error_estimate`: what the calibration makes of it, for the relative error of the plasticity; NaN without one.
     - `trusted`: whether no estimate of a reduced step is above the tolerance. Models without a tolerance are trusted.
-    - `stats`: `full_steps`, `newton_steps` of the reduced model, `points` and `modes` at the end.
+    - `stats`: `full_steps`; of a full model its linear `solves`; of a reduced one `newton_steps`, and `points` and
+      `modes` at the end.
     """
 
     problem: Viscoplastic

@@ -1,5 +1,6 @@
 """`reduce`: a reduced model from training histories. The verb, its problem, and what its methods share."""
 
+import dataclasses
 from typing import Any
 
 import equinox as eqx
@@ -62,8 +63,8 @@ def reduce(problem: Training, method: AbstractReduction, *, key: Any) -> Reduced
 
     **Returns:** a `ReducedModel`, for `simulate`.
 
-    **Raises:** `TypeError` for other objects, `ValueError` when nothing yields in the histories, `SolverError` when
-    Newton does not converge.
+    **Raises:** `TypeError` for other objects, `ValueError` when nothing yields in the histories, or too little to
+    calibrate on; `SolverError` when Newton does not converge.
 
     >>> import jax
     >>> from perturbax import rom, systems
@@ -145,8 +146,7 @@ def calibrated(
         )
     fitted = how.fit(indicator, error)
     stats = {**model.stats, "pairs": np.stack([indicator, error], 1)}
-    model = eqx.tree_at(lambda m: m.calibration, model, fitted, is_leaf=lambda x: x is None)
-    return eqx.tree_at(lambda m: m.stats, model, stats, is_leaf=lambda x: x is model.stats)
+    return dataclasses.replace(model, calibration=fitted, stats=stats)
 
 
 def _pairs(found: RomSolution, exact: RomSolution) -> Float[np.ndarray, "m 2"]:

@@ -1,6 +1,6 @@
 """Hyper-reduction that is enriched without asking whether it is wrong.
 
-k = round((i + 1/2) steps / solves):   one step of the full model, enrich, go on
+k = floor((i + 1/2) steps / solves):   one step of the full model, enrich, go on
 """
 
 from typing import ClassVar
@@ -24,7 +24,7 @@ class BlindPODECM(AbstractReduction):
     - `eps_pod`, `eps_dual`: relative errors of the snapshots of displacements, and of plasticity and stress, that the
       modes leave; a new direction that is less of a solution is not added either.
     - `eps_ecm`: relative residual of the integrals by the reduced quadrature.
-    - `solves`: steps of the full model.
+    - `solves`: steps of the full model; all of a history that has no more.
 
     **Returns:** a frozen method for `rom.reduce`.
 
@@ -57,5 +57,5 @@ class BlindPODECM(AbstractReduction):
         """See `rom.simulate`."""
         forced = np.zeros(problem.steps, bool)
         chosen = (np.arange(self.solves) + 0.5) * problem.steps / max(self.solves, 1)
-        forced[np.minimum(np.floor(chosen).astype(int), problem.steps - 1)] = True
+        forced[np.floor(chosen).astype(int)] = True
         return march(problem, model, forced=forced, budget=int(forced.sum()))

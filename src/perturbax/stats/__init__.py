@@ -12,6 +12,8 @@ from ._causal_graph import CausalGraph as CausalGraph
 from ._causal_graph import canonical_subset as canonical_subset
 from ._causal_graph import equivalence_classes as equivalence_classes
 from ._circulant import CirculantEmbedding as CirculantEmbedding
+from ._collapse_metrics import CollapseMetrics as CollapseMetrics
+from ._collapse_metrics import collapse_metrics as collapse_metrics
 from ._discovery import CDNOD as CDNOD
 from ._discovery import FisherZ as FisherZ
 from ._discovery import KernelTest as KernelTest
@@ -26,6 +28,7 @@ from ._excursions import StationaryGaussian as StationaryGaussian
 from ._excursions import excursions as excursions
 from ._expression import parse_query as parse_query
 from ._fit_distribution import AbstractDistributionMethod as AbstractDistributionMethod
+from ._fit_distribution import AbstractGeneratedLaw as AbstractGeneratedLaw
 from ._fit_distribution import AbstractLaw as AbstractLaw
 from ._fit_distribution import Candidates as Candidates
 from ._fit_distribution import FittedDistribution as FittedDistribution
@@ -54,6 +57,8 @@ from ._latent_likelihood import Quadrature as Quadrature
 from ._linear_posterior import linear_posterior as linear_posterior
 from ._mechanisms import Additive as Additive
 from ._mechanisms import Tabular as Tabular
+from ._prior import AbstractPrior as AbstractPrior
+from ._prior import UniformPrior as UniformPrior
 from ._query_noise import AbstractNoise as AbstractNoise
 from ._query_noise import Laplace as Laplace
 from ._query_noise import Normal as Normal
@@ -78,6 +83,7 @@ from ._series import stationary_gaussian as stationary_gaussian
 from ._sieve import AbstractSieve as AbstractSieve
 from ._sieve import AffineMaps as AffineMaps
 from ._sieve import ReLUNetworks as ReLUNetworks
+from ._sliced_wasserstein_1 import sliced_wasserstein_1 as sliced_wasserstein_1
 from ._subset_search import AllSubsets as AllSubsets
 from ._subset_search import Classes as Classes
 from ._subset_search import Greedy as Greedy
@@ -120,11 +126,13 @@ __all__ = [
     "AbstractAnalyst",
     "AbstractDistributionMethod",
     "AbstractExcursionMethod",
+    "AbstractGeneratedLaw",
     "AbstractInstanceNoise",
     "AbstractLatent",
     "AbstractLatentLikelihood",
     "AbstractLaw",
     "AbstractNoise",
+    "AbstractPrior",
     "AbstractQueryMethod",
     "AbstractRobustMethod",
     "AbstractSieve",
@@ -144,6 +152,7 @@ __all__ = [
     "CirculantEmbedding",
     "Classes",
     "ClassicalIIA",
+    "CollapseMetrics",
     "Discrepancy",
     "DiscreteModel",
     "EffectiveRounds",
@@ -199,12 +208,14 @@ __all__ = [
     "Tabular",
     "Thresholdout",
     "UniformLatent",
+    "UniformPrior",
     "WholeSet",
     "WholeStableSet",
     "answer_queries",
     "autocorrelation",
     "bootstrap_theta",
     "canonical_subset",
+    "collapse_metrics",
     "covariances",
     "energy_distance",
     "equivalence_classes",
@@ -226,6 +237,7 @@ __all__ = [
     "save_distribution",
     "sinkhorn_wasserstein",
     "sliced_wasserstein",
+    "sliced_wasserstein_1",
     "stationary_gaussian",
     "status_of_ledger",
     "wasserstein",

@@ -66,17 +66,12 @@ class Observations(eqx.Module):
 
 
 class AbstractLaw(eqx.Module):
-    """A fitted distribution on `R^D`. The `dimension` is that of its latent variable, 0 when it has none."""
+    """A fitted distribution on `R^D`."""
 
     @property
     @abc.abstractmethod
     def size(self) -> int:
         """Number of columns."""
-
-    @property
-    def dimension(self) -> int:
-        """Number of latent dimensions."""
-        return 0
 
     @abc.abstractmethod
     def sample(self, key: Any, n: int) -> Float[Array, "n D"]:
@@ -86,9 +81,18 @@ class AbstractLaw(eqx.Module):
     def log_density(self, x: Float[Array, "n D"]) -> Float[Array, " n"]:
         """The log density, with the model's noise."""
 
+
+class AbstractGeneratedLaw(AbstractLaw):
+    """A law that is made of a latent variable."""
+
+    @property
+    @abc.abstractmethod
+    def dimension(self) -> int:
+        """Number of latent dimensions."""
+
+    @abc.abstractmethod
     def generate(self, z: Float[Array, "n d"]) -> Float[Array, "n D"]:
         """The points of the support at latent positions."""
-        raise NotImplementedError
 
 
 class Candidates(eqx.Module):
@@ -150,7 +154,7 @@ class FittedDistribution(eqx.Module):
 
         **Raises:** `ValueError` for a law without latent variable.
         """
-        if self.law.dimension == 0:
+        if not isinstance(self.law, AbstractGeneratedLaw):
             raise ValueError(f"{type(self.law).__name__} has no latent variable: use sample")
         return self.law.generate(settled(check_array("z", z, shape=(None, self.law.dimension))))
 

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..core import check_instance, check_key, digest
+from ..core import check_instance, check_key, digest, from_settings, settings_of
 from ._answer_queries import AbstractQueryMethod, BudgetExhausted, certificate_of, guarantees_of, noise_keys
 from ._guarantee import Guarantee, Privacy
 from ._ledger import Ledger
@@ -70,7 +70,7 @@ class Holdout:
         self._settle((holdout, train, domain), method, key, ValueRange(bounds, clip))
         self._ledger = Ledger(
             {
-                "method": _encoded(method),
+                "method": settings_of(method, *_SAVED),
                 "records": {name: n for name, n in zip(_NAMES, dataclasses.astuple(self.sizes), strict=True)},
                 "digests": self._digests,
                 "bounds": [self.range.low, self.range.high] if self.range.bounded else None,
@@ -207,6 +207,7 @@ class Holdout:
 
 
 _NAMES = ("holdout", "train", "domain")
+_SAVED = (AbstractQueryMethod, AbstractNoise)
 _answer = eqx.filter_jit(lambda method, state, values, key: method.answer(state, values, key))
 
 
@@ -249,7 +250,7 @@ def status_of_ledger(path: str | os.PathLike[str], *, beta: float = 0.05) -> dic
 
 def method_of(head: dict[str, Any]) -> AbstractQueryMethod:
     """The method that the first line of a ledger describes."""
-    return _decoded(head["method"])
+    return from_settings(head["method"], *_SAVED)
 
 
 def sizes_of(head: dict[str, Any]) -> SampleSizes:
@@ -288,24 +289,3 @@ def _changed(before: Any, after: Any) -> dict[str, Any]:
     """The leaves of a state that are new, by their places: a free answer writes none."""
     pairs = zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True)
     return {str(i): np.asarray(b).tolist() for i, (a, b) in enumerate(pairs) if not np.array_equal(a, b)}
-
-
-def _encoded(part: Any) -> Any:
-    if not isinstance(part, AbstractQueryMethod | AbstractNoise):
-        return part
-    settings = {field.name: _encoded(getattr(part, field.name)) for field in dataclasses.fields(part)}
-    return {"class": type(part).__name__, "settings": settings}
-
-
-def _decoded(code: Any) -> Any:
-    """A method from its name and settings. Only classes of methods and noise that are loaded can be named."""
-    if not isinstance(code, dict):
-        return code
-    known = {cls.__name__: cls for base in (AbstractQueryMethod, AbstractNoise) for cls in _subclasses(base)}
-    if code.get("class") not in known:
-        raise ValueError(f"the ledger names the method {code.get('class')!r}, which is not among {sorted(known)}")
-    return known[code["class"]](**{name: _decoded(value) for name, value in code["settings"].items()})
-
-
-def _subclasses(base: type) -> list[type]:
-    return [found for cls in base.__subclasses__() for found in (cls, *_subclasses(cls))]

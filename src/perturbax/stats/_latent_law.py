@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ._fit_distribution import AbstractLaw
+from ._fit_distribution import AbstractGeneratedLaw
 from ._latent import AbstractLatent
 from ._latent_likelihood import AbstractLatentLikelihood
 
@@ -16,7 +16,7 @@ from ._latent_likelihood import AbstractLatentLikelihood
 _ROWS = 1024
 
 
-class LatentLaw(AbstractLaw):
+class LatentLaw(AbstractGeneratedLaw):
     """The law of `centre + scale f(Z)`; its density is that with noise."""
 
     generator: Callable

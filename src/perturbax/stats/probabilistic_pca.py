@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..core import Paper, check_integer, check_number
-from ._fit_distribution import AbstractDistributionMethod, AbstractLaw, FittedDistribution, Observations
+from ._fit_distribution import AbstractDistributionMethod, AbstractGeneratedLaw, FittedDistribution, Observations
 from ._settle import settled
 
 # Eigenvalues in float64 are rounded at about 1e-15 of the largest: a sigma below this share of its root is rounding.
@@ -105,7 +105,7 @@ class ProbabilisticPCA(AbstractDistributionMethod):
         )
 
 
-class AffineLaw(AbstractLaw):
+class AffineLaw(AbstractGeneratedLaw):
     """The normal law on the affine space through `centre` along the `directions`; its density is that with noise.
 
     `variances` are those of the perturbed data along the directions, and contain the noise.

@@ -3,7 +3,7 @@
 from ._backend import BACKENDS as BACKENDS
 from ._backend import WorkerDied as WorkerDied
 from ._code import code_digest as code_digest
-from ._code import imported_modules as imported_modules
+from ._code import needed_names as needed_names
 from ._recorded import draw as draw
 from ._recorded import record_study as record_study
 from ._recorded import recorded as recorded
@@ -44,7 +44,7 @@ __all__ = [
     "draw",
     "find_study",
     "finished_run",
-    "imported_modules",
+    "needed_names",
     "record_study",
     "recorded",
     "recorded_picture",

@@ -1,33 +1,48 @@
 """The digest of the code that a study's numbers depend on.
 
-The rule: the study's file, and every module of perturbax (and of the study's own top-level package) that it imports,
-directly or through others. The imports are read from the source (`ast`), nothing is imported or executed. A name
-that a package only re-exports (`from perturbax.diffusion import DDIM`, `perturbax.diffusion.DDIM`) leads to the file
-that defines it, so that an edit of another method in the package changes nothing. Of a package that is used in a way
-that cannot be followed, everything that its `__init__` imports counts. Comments, docstrings, annotations of functions
-and blank lines do not count, nor do the engine of the studies, data files and other people's packages.
+The rule: the study's file, and of every module of perturbax (and of the study's own top-level package) that it imports,
+directly or through others, the statements that it needs: functions, classes and values that it names, what these name
+in turn, and all statements that do something by themselves, such as a call or a function that is registered. Everything
+is read from the source (`ast`), nothing is imported or executed. A name that a package only re-exports
+(`from perturbax.diffusion import DDIM`, `perturbax.diffusion.DDIM`) leads to the file that defines it, so that an edit
+of another method in the package changes nothing. Of a package that is used in a way that cannot be followed, everything
+that its `__init__` imports counts. Comments, docstrings, annotations of functions and blank lines do not count, nor do
+the engine of the studies, data files and other people's packages.
 """
 
 import ast
 import hashlib
-import io
-import tokenize
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Set
 from functools import cache
 from pathlib import Path
+
+from ._essence import essence
+from ._statements import Contents, attribute_chains, contents, imported, stamp, tree_of
 
 _PERTURBAX = Path(__file__).parent.parent
 _ENGINE = {
     f"perturbax.studies{name}"
     for name in (
-        *("", "._backend", "._code", "._codec", "._owner", "._recorded", "._run", "._store", "._study", "._systems"),
-        "._worker",
+        *(
+            "",
+            "._backend",
+            "._code",
+            "._codec",
+            "._essence",
+            "._owner",
+            "._recorded",
+            "._run",
+            "._statements",
+            "._store",
+        ),
+        *("._study", "._systems", "._worker"),
     )
 }
 
 
 def code_digest(path: Path, module: str, root: str, *, trials_only: bool = False) -> str:
-    """Digest of a study's file and all that it imports from perturbax and its own package, as the module says.
+    """Digest of a study's file and all that it needs from perturbax and its own package, as the module says.
 
     **Arguments:**
 
@@ -39,25 +54,102 @@ def code_digest(path: Path, module: str, root: str, *, trials_only: bool = False
 
     64 hexadecimal digits, the same on every machine and Python.
     """
-    unused = _unused_by_trials(_tree(path)) if trials_only else set()
-    sources = _reachable(path, module, root, unused)
+    unused = _unused_by_trials(tree_of(path)) if trials_only else set()
+    folders = _folders(module, root)
+    sources = _reachable(path, module, folders, unused)
+    needed, links = _needed(sources, module, folders, unused)
     code = hashlib.sha256()
-    for name in sorted(sources):
-        file, skip = sources[name], frozenset(unused if name == module else ())
-        code.update(f"{'' if name == module else name}\n{_essence(file, _stamp(file), skip)}\n".encode())
+    for name in sorted(needed):
+        shown = "" if name == module else name
+        statements = _contents_of(name, sources[name]).statements
+        spans = [(statements[number].first, statements[number].last) for number in sorted(needed[name])]
+        code.update(f"{shown}\n{essence(sources[name], spans)}\n{sorted(links[name])}\n".encode())
     return code.hexdigest()
 
 
-def imported_modules(path: Path, module: str, root: str) -> tuple[str, ...]:
-    """The names of the modules that `code_digest` counts, the study's own first."""
-    return (module, *sorted(name for name in _reachable(path, module, root, set()) if name != module))
+def needed_names(path: Path, module: str, root: str) -> dict[str, frozenset[str]]:
+    """The modules that `code_digest` counts, each with the names whose definitions count there."""
+    folders = _folders(module, root)
+    sources = _reachable(path, module, folders, set())
+    needed, _ = _needed(sources, module, folders, set())
+    return {
+        name: frozenset().union(*(_contents_of(name, sources[name]).statements[i].defines for i in numbers))
+        for name, numbers in needed.items()
+    }
 
 
-def _reachable(path: Path, module: str, root: str, unused: set[str]) -> dict[str, Path]:
+def _folders(module: str, root: str) -> dict[str, Path]:
+    """The packages whose modules count, and where they lie."""
     folders = {"perturbax": _PERTURBAX}
     top = module.partition(".")[0]
     if "." in module and top != "perturbax":
         folders[top] = Path(root) / top
+    return folders
+
+
+def _contents_of(name: str, file: Path) -> Contents:
+    return contents(file, name if file.name == "__init__.py" else name.rpartition(".")[0])
+
+
+def _needed(
+    sources: Mapping[str, Path], study: str, folders: Mapping[str, Path], unused: set[str]
+) -> tuple[dict[str, set[int]], dict[str, set[str]]]:
+    """Of every module the numbers of the statements that count, and what the imported names in them stand for."""
+    needed: dict[str, set[int]] = defaultdict(set)
+    links: dict[str, set[str]] = defaultdict(set)
+    waiting: list[tuple[str, int]] = []
+    asked: set[tuple[str, str | None]] = set()
+
+    def ask(module: str, name: str | None) -> None:
+        if module not in sources or (module, name) in asked:
+            return
+        asked.add((module, name))
+        held = _contents_of(module, sources[module])
+        numbers = [] if name is None else list(held.defining(name))
+        waiting.extend((module, number) for number in numbers)
+        if name is not None and name in held.imports:
+            follow(held.imports[name], None)
+        elif not numbers:
+            # Passed around, made by a star, or looked up in another way: everything counts.
+            waiting.extend((module, number) for number in range(len(held.statements)))
+            for target in held.imports.values():
+                follow(target, None)
+
+    def follow(target: str, attributes: str | None) -> None:
+        for module, _, name in _resolve(target, None if attributes is None else frozenset({attributes}), folders):
+            ask(module, name)
+
+    for module, file in sources.items():
+        held = _contents_of(module, file)
+        roots = (i for i, s in enumerate(held.statements) if (s.acts or module == study) and not s.defines & unused)
+        waiting.extend((module, number) for number in roots)
+        for target in held.stars:
+            follow(target, None)
+    of_study = _contents_of(study, sources[study])
+    used = {name for statement in of_study.statements for name, _ in statement.uses}
+    for name, target in of_study.imports.items():
+        if name not in used | unused:
+            follow(target, None)
+    while waiting:
+        module, number = waiting.pop()
+        if number in needed[module]:
+            continue
+        needed[module].add(number)
+        held = _contents_of(module, sources[module])
+        statement = held.statements[number]
+        for name, attributes in statement.uses:
+            if module == study and name in unused:
+                continue
+            target = statement.imports.get(name) or held.imports.get(name)
+            if target is not None:
+                links[module].add(f"{name} = {target}")
+                follow(target, attributes)
+            waiting.extend((module, other) for other in held.defining(name))
+    return needed, links
+
+
+def _reachable(path: Path, module: str, folders: Mapping[str, Path], unused: set[str]) -> dict[str, Path]:
+    """All modules that are imported, by their names."""
     seen: dict[str, Path] = {}
     waiting = [(module, path)]
     while waiting:
@@ -72,41 +164,28 @@ def _reachable(path: Path, module: str, root: str, unused: set[str]) -> dict[str
 def _imports(name: str, file: Path, folders: Mapping[str, Path], unused: set[str]) -> Iterator[tuple[str, Path]]:
     """The modules that one module uses, each re-exported name followed to the file that defines it."""
     package = name if file.name == "__init__.py" else name.rpartition(".")[0]
-    for target, uses in _targets(file, _stamp(file), package, frozenset(unused)):
-        yield from _resolve(target, uses, folders)
+    for target, uses in _targets(file, stamp(file), package, frozenset(unused)):
+        yield from ((found, where) for found, where, _ in _resolve(target, uses, folders))
 
 
 @cache
 def _targets(
-    file: Path, stamp: tuple[int, int], package: str, unused: frozenset[str]
+    file: Path, _: tuple[int, int], package: str, unused: frozenset[str]
 ) -> tuple[tuple[str, frozenset[str] | None], ...]:
     """The dotted names that a module imports, each with the attributes that are used of it."""
-    tree = ast.Module([node for node in _parsed(file, stamp).body if not _is_unused(node, unused)], [])
-    chains = _attribute_chains(tree)
-    found: list[tuple[str, str]] = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom):
-            source = _absolute(node, package)
-            found.extend((f"{source}.{alias.name}", alias.asname or alias.name) for alias in node.names)
-        elif isinstance(node, ast.Import):
-            first = [alias.name.partition(".")[0] for alias in node.names]
-            found.extend(
-                (alias.name, alias.asname) if alias.asname else (top, top)
-                for alias, top in zip(node.names, first, strict=True)
-            )
-    return tuple((target, frozenset(chains[name]) if name in chains else None) for target, name in found)
+    tree = ast.Module([node for node in tree_of(file).body if not _is_unused(node, unused)], [])
+    chains: dict[str, set[str]] = defaultdict(set)
+    for name, attributes in attribute_chains(ast.walk(tree)):
+        chains[name].add(attributes)
+    found = (pair for node in ast.walk(tree) for pair in imported(node, package))
+    return tuple((target, frozenset(chains[name]) if name in chains else None) for name, target in found)
 
 
-def _absolute(node: ast.ImportFrom, package: str) -> str:
-    if not node.level:
-        return node.module or ""
-    parts = package.split(".")
-    base = parts[: len(parts) - node.level + 1]
-    return ".".join([*base, node.module] if node.module else base)
-
-
-def _resolve(target: str, uses: frozenset[str] | None, folders: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
-    """The modules behind a dotted name; for a package also behind its attributes in `uses`."""
+def _resolve(
+    target: str, uses: frozenset[str] | None, folders: Mapping[str, Path]
+) -> Iterator[tuple[str, Path, str | None]]:
+    """The modules behind a dotted name and the name in them, or `None` for a whole module. Of a name that stands for a
+    module and is used with attributes only, those behind the attributes."""
     if target.partition(".")[0] not in folders:
         return
     name, rest = target, ""
@@ -115,29 +194,27 @@ def _resolve(target: str, uses: frozenset[str] | None, folders: Mapping[str, Pat
         rest = f"{last}.{rest}" if rest else last
     if not name:
         return
-    if rest and rest.partition(".")[0] != "*":
-        yield from _exported(name, rest.partition(".")[0], rest.partition(".")[2], file, folders)
-    elif not rest and file.name == "__init__.py" and uses and "" not in uses:
+    if rest:
+        yield from _exported(name, rest, file, folders)
+    elif uses and "" not in uses:
         for use in uses:
             yield from _resolve(f"{name}.{use}", None, folders)
     else:
-        yield name, file
+        yield name, file, None
 
 
 def _exported(
-    name: str, attribute: str, further: str, file: Path, folders: Mapping[str, Path]
-) -> Iterator[tuple[str, Path]]:
+    name: str, attributes: str, file: Path, folders: Mapping[str, Path]
+) -> Iterator[tuple[str, Path, str | None]]:
     """Where a package's attribute comes from; the module itself when it defines the attribute."""
+    attribute, _, further = attributes.partition(".")
     if file.name == "__init__.py":
-        for node in ast.walk(_tree(file)):
-            if not isinstance(node, ast.ImportFrom):
-                continue
-            for alias in node.names:
-                if (alias.asname or alias.name) == attribute:
-                    found = f"{_absolute(node, name)}.{alias.name}"
+        for node in ast.walk(tree_of(file)):
+            for local, found in imported(node, name):
+                if local == attribute:
                     yield from _resolve(f"{found}.{further}" if further else found, None, folders)
                     return
-    yield name, file
+    yield name, file, attribute
 
 
 def _file(name: str, folders: Mapping[str, Path]) -> Path | None:
@@ -149,92 +226,6 @@ def _file(name: str, folders: Mapping[str, Path]) -> Path | None:
         if candidate.is_file():
             return candidate
     return None
-
-
-def _attribute_chains(tree: ast.AST) -> dict[str, set[str]]:
-    """For every name of a module: the dotted attributes it is used with, "" where it is used bare."""
-    chains: dict[str, set[str]] = {}
-    inner: set[int] = set()
-    for node in ast.walk(tree):
-        if id(node) in inner:
-            continue
-        parts, base = [], node
-        while isinstance(base, ast.Attribute):
-            parts.append(base.attr)
-            base = base.value
-            inner.add(id(base))
-        if isinstance(base, ast.Name):
-            chains.setdefault(base.id, set()).add(".".join(reversed(parts)))
-    return chains
-
-
-@cache
-def _parsed(file: Path, stamp: tuple[int, int]) -> ast.Module:
-    try:
-        return ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
-    except SyntaxError as error:
-        raise ValueError(f"{file}: line {error.lineno}: {error.msg}") from None
-
-
-def _stamp(file: Path) -> tuple[int, int]:
-    status = file.stat()
-    return status.st_mtime_ns, status.st_size
-
-
-def _tree(file: Path) -> ast.Module:
-    return _parsed(file, _stamp(file))
-
-
-@cache
-def _essence(file: Path, stamp: tuple[int, int], unused: frozenset[str]) -> str:
-    """The source without comments, docstrings, annotations of functions, blank lines, and the names in `unused`."""
-    tree = _parsed(file, stamp)
-    text = file.read_text(encoding="utf-8")
-    lines = text.split("\n")
-    dropped: set[int] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.body:
-            first = node.body[0]
-            # A docstring that shares its line with code stays: leaving it in is never wrong, only stricter.
-            if ast.get_docstring(node, clean=False) is not None and _alone(node, first):
-                dropped.update(range(first.lineno, (first.end_lineno or first.lineno) + 1))
-    for statement in tree.body:
-        if _is_unused(statement, unused):
-            first_line = min([statement.lineno, *(item.lineno for item in getattr(statement, "decorator_list", []))])
-            dropped.update(range(first_line, (statement.end_lineno or statement.lineno) + 1))
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.COMMENT:
-            row, column = token.start
-            lines[row - 1] = lines[row - 1][:column]
-    lines = _without_annotations(tree, lines)
-    kept = (line.rstrip() for number, line in enumerate(lines, start=1) if number not in dropped)
-    return "\n".join(line for line in kept if line)
-
-
-def _without_annotations(tree: ast.Module, lines: list[str]) -> list[str]:
-    """The lines, as many as before, without what functions say of the types of their arguments and results."""
-    spans: list[tuple[int, int, int, int]] = []
-    raw = [line.encode() for line in lines]  # the columns of a tree count bytes
-    for node in ast.walk(tree):
-        if isinstance(node, ast.arg) and node.annotation is not None:
-            start = node.col_offset + len(node.arg.encode())
-            spans.append((node.lineno, start, node.annotation.end_lineno or 0, node.annotation.end_col_offset or 0))
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.returns is not None:
-            before = raw[node.returns.lineno - 1][: node.returns.col_offset].rstrip()
-            start = len(before.removesuffix(b"->").rstrip())
-            spans.append((node.returns.lineno, start, node.returns.end_lineno or 0, node.returns.end_col_offset or 0))
-    for first, start, last, end in sorted(spans, reverse=True):
-        rest = raw[last - 1][end:]
-        for row in range(first, last):
-            raw[row] = b""
-        raw[first - 1] = raw[first - 1][:start] + rest
-    return [line.decode() for line in raw]
-
-
-def _alone(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef, docstring: ast.stmt) -> bool:
-    """Whether a docstring has its lines for itself and is not the whole body."""
-    after = len(node.body) > 1 and node.body[1].lineno > (docstring.end_lineno or docstring.lineno)
-    return after and (isinstance(node, ast.Module) or docstring.lineno > node.lineno)
 
 
 def _unused_by_trials(tree: ast.Module) -> set[str]:

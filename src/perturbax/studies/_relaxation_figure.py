@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from perturbax import optimize
+
 from ._figure import legend
 from ._verdict import select
 
@@ -85,7 +87,7 @@ def _draw_chosen(axes: Any, row: pd.Series) -> None:
         markersize=5,
     )
     axes.plot(shifts[order], row["values AsymptoticOracle"][0][order], color=_COLORS["AsymptoticOracle"], linewidth=1.7)
-    best = 1.0 + 0.05 * row["table"].sum(0, dtype=float).argmin()
+    best = optimize.TsallisINF().grid[row["table"].sum(0, dtype=float).argmin()]
     axes.axhline(best, color="0.0", linestyle="--", linewidth=1.2)
 
 

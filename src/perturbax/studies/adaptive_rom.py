@@ -74,6 +74,9 @@ def _history(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
     record["indicator"] = found["plain"].indicator
     record["estimate"] = np.asarray(model.calibration(found["plain"].indicator))
     record["coordinates"] = problem.body.coordinates.astype(np.float32)
+    residual = rom.residual_norm(found["plain"])
+    seen = np.isfinite(found["plain"].indicator) & (np.nan_to_num(record["p error plain"]) > 0.0)
+    record["residual_correlation"] = _correlation(residual[seen], record["p error plain"][seen])
     return record | _tracked(record["indicator"], record["estimate"], record["p error plain"])
 
 
@@ -83,10 +86,14 @@ def _tracked(indicator: np.ndarray, estimate: np.ndarray, error: np.ndarray) -> 
     large = seen & (np.nan_to_num(error) > TINY)
     ratio = estimate[large] / error[large]
     return {
-        "correlation": float(np.corrcoef(np.log(indicator[seen]), np.log(error[seen]))[0, 1]),
+        "correlation": _correlation(indicator[seen], error[seen]),
         "within_ten": float(np.mean(np.abs(np.log10(ratio)) <= 1.0)) if large.any() else 1.0,
         "not_below_three": float(np.mean(ratio >= 1.0 / 3.0)) if large.any() else 1.0,
     }
+
+
+def _correlation(x: np.ndarray, y: np.ndarray) -> float:
+    return float(np.corrcoef(np.log(x), np.log(y))[0, 1])
 
 
 def _cubature(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
@@ -292,7 +299,7 @@ STUDY = Study(
     claim=(
         "What the modes of training cannot represent of the plasticity at a few points tells the error of a reduced "
         "model, and a few steps of the full model where it is large make the model right at temperatures that it has "
-        "not seen, where as many steps at equal distances are worse over all times."
+        "not seen, where as many steps at equal distances are worse."
     ),
     verb="rom.reduce",
     methods=("AdaptivePODECM", "BlindPODECM", "PODECM", "PODGalerkin", "FullOrder"),

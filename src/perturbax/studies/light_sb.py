@@ -11,19 +11,17 @@ is the excess of the loss over that of the true potential, the KL divergence of 
 "independent" is the plan that ignores the start.
 """
 
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from sklearn.decomposition import PCA
 
-from perturbax import core, data, stats, transport
+from perturbax import data, stats, transport
 
 from ._study import Bar, Study, Trial
-from .known_bridges import conditional_error, five_gaussians, random_covariances, swiss_roll
+from .known_bridges import drift_record, gaussian_record, mixture_record, swiss_roll
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,8 +37,6 @@ _SETTINGS = {
     **{(size, 1.0): _MEDIUM for size in (2, 16)},
     **{(size, 10.0): _LARGE for size in (2, 16)},
 }
-# Few starts are near where the true plan switches and carry most of the error, so that a few hundred do not tell it.
-_TESTED = 4000
 _OTHERS = ("independent", "GaussianBridge", "IPF", "LightSBM", "BridgeMatching")
 
 
@@ -100,97 +96,17 @@ def _method(cell: Mapping[str, Any]) -> transport.AbstractBridgeMethod:
 
 
 def _run_mixture(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
-    truth_key, *keys, pair_key, solve_key, draw_key = jax.random.split(key, 7)
-    size, epsilon, count = cell["size"], cell["epsilon"], _settings(cell)["samples"]
-    truth = five_gaussians(truth_key, size, epsilon)
-    x0, others = (jax.random.normal(k, (count, size)) for k in keys[:2])
-    x1 = truth.sample(keys[2], others)
-    x = jax.random.normal(pair_key, (20_000, size))
-    y = truth.sample(jax.random.fold_in(pair_key, 1), x)
-    spread = float(jnp.var(x1, axis=0).sum()) / 2.0
-    if cell["method"] == "independent":
-        moments = (
-            jnp.broadcast_to(x1.mean(0), (_TESTED, size)),
-            jnp.broadcast_to(jnp.cov(x1.T), (_TESTED, size, size)),
-        )
-        return {"cbw": conditional_error(moments, truth.moments(x[:_TESTED])) / spread}
-    started = time.perf_counter()
-    problem = transport.BridgeProblem(x0, x1, epsilon)
-    solved = transport.bridge(problem, _method(cell), key=solve_key, progress=False, throw=False)
-    seconds = time.perf_counter() - started
-    # Draws for the moments of every start: fewer starts do.
-    tested = 300 if cell["method"] in ("IPF", "BridgeMatching") else _TESTED
-    ends = solved.sample(draw_key, x[:5000])
-    return {
-        "cbw": conditional_error(_moments(solved, x[:tested], draw_key), truth.moments(x[:tested])) / spread,
-        "bw": 100.0 * stats.frechet_distance(ends, y) / spread,
-        "bw_floor": 100.0 * stats.frechet_distance(truth.sample(draw_key, x[:5000]), y) / spread,
-        "seconds": seconds,
-        **({"gap": solved.kl_gap(x, y, truth)} if cell["method"].startswith("LightSB") else {}),
-    }
-
-
-def _moments(solved: transport.Bridge, x: Any, key: Any, draws: int = 100) -> tuple[Any, Any]:
-    """Conditional moments: in closed form, or of draws."""
-    try:
-        return solved.moments(x)
-    except ValueError:
-        ends = solved.sample(key, jnp.repeat(x, draws, axis=0)).reshape(len(x), draws, -1)
-        return ends.mean(1), jax.vmap(lambda y: jnp.cov(y.T))(ends)
+    method = None if cell["method"] == "independent" else _method(cell)
+    return mixture_record(method, cell["size"], cell["epsilon"], _settings(cell)["samples"], key)
 
 
 def _run_gaussian(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
-    size, epsilon = cell["size"], cell["epsilon"]
-    shape_key, x_key, y_key, solve_key = jax.random.split(key, 4)
-    a, b = random_covariances(shape_key, size)
-    with core.float64():
-        exact = transport.bridge_of_gaussians(np.zeros(size), a, np.zeros(size), b, epsilon)
-        process: Any = exact.process
-        cross, gain = np.asarray(process.cross_covariance), np.asarray(process.gain)
-    # That the plan has the right end, and that its potential is one: eps S = R with a symmetric S.
-    residual = max(
-        np.abs(gain @ cross + epsilon * gain - b).max(), np.abs(gain - gain.T).max(), np.abs(a @ gain.T - cross).max()
-    )
-    x0, x1 = (
-        np.asarray(jax.random.normal(k, (20_000, size)), np.float64) @ np.linalg.cholesky(c).T
-        for k, c in ((x_key, a), (y_key, b))
-    )
-    problem = transport.BridgeProblem(x0, x1, epsilon)
     method = transport.LightSB(1, transport.Full(), steps=max(int(1000 / cell["speed"]), 5))
-    trained: Any = transport.bridge(problem, method, key=solve_key, progress=False).process
-    plugged: Any = transport.bridge(problem, transport.GaussianBridge(), key=solve_key).process
-    fitted = a @ np.asarray(trained.covariances[0], np.float64)
-    return {
-        "residual": float(residual),
-        "error": float(np.linalg.norm(fitted - cross) / np.linalg.norm(cross)),
-        "plug_in": float(np.linalg.norm(plugged.cross_covariance - cross) / np.linalg.norm(cross)),
-    }
+    return gaussian_record(method, cell["size"], cell["epsilon"], key)
 
 
 def _run_drift(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
-    truth_key, pair_key, solve_key, start_key, plan_key, euler_key = jax.random.split(key, 6)
-    truth = five_gaussians(truth_key, cell["size"], cell["epsilon"])
-    x0 = jax.random.normal(pair_key, (10_000, cell["size"]))
-    problem = transport.BridgeProblem(x0, truth.sample(pair_key, x0), cell["epsilon"])
-    solved = transport.bridge(problem, transport.LightSB(5, steps=1500), key=solve_key, progress=False)
-    x = jax.random.normal(start_key, (cell["paths"], cell["size"]))
-    by_plan = solved.path(plan_key, x, [0.5, 1.0])
-
-    @jax.jit
-    def euler(x: Any) -> Any:
-        return transport.simulate(
-            solved.process.drift, x, jnp.array([0.0, 0.5, 1.0]), solved.epsilon, key=euler_key, steps=250
-        )[1:]
-
-    by_drift = euler(x)
-    middle, other = (np.asarray(paths[0], np.float64) for paths in (by_drift, by_plan))
-    covariance, wanted = np.cov(middle.T), np.cov(other.T)
-    spread = float(np.var(np.asarray(by_plan[1]), axis=0).sum()) / 2.0
-    return {
-        "mean": float(np.linalg.norm(middle.mean(0) - other.mean(0)) / np.sqrt(np.trace(wanted))),
-        "covariance": float(np.linalg.norm(covariance - wanted) / np.linalg.norm(wanted)),
-        "bw": 100.0 * stats.frechet_distance(by_drift[1], by_plan[1]) / spread,
-    }
+    return drift_record(transport.LightSB(5, steps=1500), cell["size"], cell["epsilon"], cell["paths"], key)
 
 
 def _run_digits(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:

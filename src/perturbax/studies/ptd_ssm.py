@@ -17,6 +17,7 @@ the pictures: by these HiPPO itself (S4) and S4-PTD lose as much as S4D.
 
 import functools
 import math
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -151,8 +152,6 @@ def _optimised(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
 
 
 def _direct(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
-    import warnings
-
     found = {}
     for N in (16, 32):
         with warnings.catch_warnings():

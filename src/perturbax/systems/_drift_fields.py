@@ -4,6 +4,7 @@ A field is called as `field(x, t)` on points of shape `(..., d)`, and its floati
 values it is another member of the same family.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -14,14 +15,29 @@ from jaxtyping import Array, Float
 
 from ..core import check_number
 
+# Far below any concentration or distance, far above what float32 rounds to 0.
+_LEAST = 1e-8
+
+
+def _number(name: str) -> Callable[[Any], Float[Array, ""]]:
+    """Makes a number an array, so that it can be fitted."""
+
+    def settle(value: Any) -> Float[Array, ""]:
+        value = check_number(name, value)
+        # In the precision in force. Cast on the host first: JAX keeps no float64 without leave.
+        dtype = jax.dtypes.canonicalize_dtype(np.float64)
+        return value if hasattr(value, "dtype") else jnp.asarray(np.asarray(value, dtype))
+
+    return settle
+
 
 class LotkaVolterra(eqx.Module):
     """Prey `x` and predators `y`: `dx/dt = alpha x - beta x y`, `dy/dt = delta x y - gamma y`.
 
     Expect closed orbits around `(gamma / delta, alpha / beta)`, whose period near it is `2 pi / sqrt(alpha gamma)`.
 
-    **Arguments:** `alpha`: growth of the prey; `beta`: losses to predators; `gamma`: deaths of predators; `delta`:
-    their growth from prey; all per unit of time.
+    **Arguments:** `alpha`: growth of the prey; `beta`: losses to a predator; `gamma`: deaths of predators; `delta`:
+    their growth from one of the prey; all per unit of time.
 
     **Raises:** `ValueError` or `TypeError` when one of them is no finite number.
 
@@ -29,13 +45,10 @@ class LotkaVolterra(eqx.Module):
     [0.0, 0.0]
     """
 
-    alpha: Float[Array, ""]
-    beta: Float[Array, ""]
-    gamma: Float[Array, ""]
-    delta: Float[Array, ""]
-
-    def __init__(self, alpha: Any = 1.0, beta: Any = 0.4, gamma: Any = 0.4, delta: Any = 0.1):
-        self.alpha, self.beta, self.gamma, self.delta = _settle(alpha=alpha, beta=beta, gamma=gamma, delta=delta)
+    alpha: Float[Array, ""] = eqx.field(default=1.0, converter=_number("alpha"))
+    beta: Float[Array, ""] = eqx.field(default=0.4, converter=_number("beta"))
+    gamma: Float[Array, ""] = eqx.field(default=0.4, converter=_number("gamma"))
+    delta: Float[Array, ""] = eqx.field(default=0.1, converter=_number("delta"))
 
     def __call__(self, x: Array, t: Any) -> Float[Array, "*batch 2"]:
         prey, predators = x[..., 0], x[..., 1]
@@ -60,17 +73,15 @@ class Repressilator(eqx.Module):
     [0.0, 0.0, 0.0]
     """
 
-    beta: Float[Array, ""]
-    n: Float[Array, ""]
-    k: Float[Array, ""]
-    gamma: Float[Array, ""]
-
-    def __init__(self, beta: Any = 10.0, n: Any = 3.0, k: Any = 1.0, gamma: Any = 1.0):
-        self.beta, self.n, self.k, self.gamma = _settle(beta=beta, n=n, k=k, gamma=gamma)
+    beta: Float[Array, ""] = eqx.field(default=10.0, converter=_number("beta"))
+    n: Float[Array, ""] = eqx.field(default=3.0, converter=_number("n"))
+    k: Float[Array, ""] = eqx.field(default=1.0, converter=_number("k"))
+    gamma: Float[Array, ""] = eqx.field(default=1.0, converter=_number("gamma"))
 
     def __call__(self, x: Array, t: Any) -> Float[Array, "*batch 3"]:
         # The floor keeps derivatives of the power finite at 0, also that by its exponent.
         concentration = jnp.maximum(x, _LEAST)
+        # A scale that is fitted may step across 0.
         repressor = jnp.roll(concentration, 1, axis=-1) / jnp.abs(self.k)
         return self.beta / (1.0 + repressor**self.n) - self.gamma * concentration
 
@@ -91,13 +102,10 @@ class EllipticVortex(eqx.Module):
     [0.0, -2.0]
     """
 
-    x0: Float[Array, ""]
-    y0: Float[Array, ""]
-    stretch: Float[Array, ""]
-    rate: Float[Array, ""]
-
-    def __init__(self, x0: Any = 0.0, y0: Any = 0.0, stretch: Any = 1.0, rate: Any = 1.0):
-        self.x0, self.y0, self.stretch, self.rate = _settle(x0=x0, y0=y0, stretch=stretch, rate=rate)
+    x0: Float[Array, ""] = eqx.field(default=0.0, converter=_number("x0"))
+    y0: Float[Array, ""] = eqx.field(default=0.0, converter=_number("y0"))
+    stretch: Float[Array, ""] = eqx.field(default=1.0, converter=_number("stretch"))
+    rate: Float[Array, ""] = eqx.field(default=1.0, converter=_number("rate"))
 
     def __call__(self, x: Array, t: Any) -> Float[Array, "*batch 2"]:
         across, along = x[..., 0] - self.x0, x[..., 1] - self.y0
@@ -119,27 +127,12 @@ class LambOseen(eqx.Module):
     Array([0.632, 0.   ], dtype=float32)
     """
 
-    x0: Float[Array, ""]
-    y0: Float[Array, ""]
-    scale: Float[Array, ""]
-    circulation: Float[Array, ""]
-
-    def __init__(self, x0: Any = 0.0, y0: Any = 0.0, scale: Any = 1.0, circulation: Any = 1.0):
-        self.x0, self.y0, self.scale, self.circulation = _settle(x0=x0, y0=y0, scale=scale, circulation=circulation)
+    x0: Float[Array, ""] = eqx.field(default=0.0, converter=_number("x0"))
+    y0: Float[Array, ""] = eqx.field(default=0.0, converter=_number("y0"))
+    scale: Float[Array, ""] = eqx.field(default=1.0, converter=_number("scale"))
+    circulation: Float[Array, ""] = eqx.field(default=1.0, converter=_number("circulation"))
 
     def __call__(self, x: Array, t: Any) -> Float[Array, "*batch 2"]:
         across, along = (x[..., 0] - self.x0) / self.scale, (x[..., 1] - self.y0) / self.scale
         square = jnp.maximum(across**2 + along**2, _LEAST)
         return (-self.circulation * jnp.expm1(-square) / square)[..., None] * jnp.stack([-along, across], axis=-1)
-
-
-# Far below any concentration or distance, far above what float32 rounds to 0.
-_LEAST = 1e-8
-
-
-def _settle(**values: Any) -> tuple[Float[Array, ""], ...]:
-    """Numbers as arrays, so that they can be fitted."""
-    checked = (check_number(name, value) for name, value in values.items())
-    # In the precision in force. Cast on the host first: JAX keeps no float64 without leave.
-    dtype = jax.dtypes.canonicalize_dtype(np.float64)
-    return tuple(value if hasattr(value, "dtype") else jnp.asarray(np.asarray(value, dtype)) for value in checked)

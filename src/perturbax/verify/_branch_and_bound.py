@@ -10,10 +10,12 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import numpy as np
 
-from ..core import check_integer, check_number, digest, progress, read_tree, write_tree
+from ..core import check_instance, check_integer, check_number, digest, progress, read_tree, write_tree
+from ._bound import AbstractBoundMethod
 from ._query import Query, Verification, attack, confirmed, queries_of
 from ._verify import AbstractVerifier, Verdict
 from .crown import CROWN
@@ -45,19 +47,28 @@ class Examined(NamedTuple):
 class AbstractBranchAndBound(AbstractVerifier):
     """A method that splits. Subclasses have the fields below and say what is split.
 
-    - `batch_size`: subdomains in one compiled call; `seconds`: when to stop; `memory`: of the subdomains that wait, in
-      MiB; `margin`: what bounds must exceed, as a part of the magnitude of the outputs.
+    - `bounds`: the method of `verify.bound` that is used; `batch_size`: subdomains in one compiled call.
+    - `seconds`: when to stop; `memory`: of the subdomains that wait, in MiB; `margin`: what bounds must exceed, as a
+      part of the magnitude of the outputs.
     - `starts`, `attack_steps`: of projected gradient descent, which looks for a counterexample before all else.
     """
 
+    bounds: eqx.AbstractVar[AbstractBoundMethod]
+    batch_size: eqx.AbstractVar[int]
+    seconds: eqx.AbstractVar[float]
+    memory: eqx.AbstractVar[float]
+    margin: eqx.AbstractVar[float]
+    starts: eqx.AbstractVar[int]
+    attack_steps: eqx.AbstractVar[int]
+
     def __check_init__(self):
-        method: Any = self
-        check_integer("batch_size", method.batch_size, minimum=1)
-        check_integer("starts", method.starts, minimum=1)
-        check_integer("attack_steps", method.attack_steps, minimum=1)
-        check_number("margin", method.margin, minimum=0.0)
-        check_number("seconds", method.seconds, minimum=0.0, exclusive=True, finite=False)
-        check_number("memory", method.memory, minimum=0.0, exclusive=True, finite=False)
+        check_instance("bounds", self.bounds, AbstractBoundMethod, "a method such as CROWN()")
+        check_integer("batch_size", self.batch_size, minimum=1)
+        check_integer("starts", self.starts, minimum=1)
+        check_integer("attack_steps", self.attack_steps, minimum=1)
+        check_number("margin", self.margin, minimum=0.0)
+        check_number("seconds", self.seconds, minimum=0.0, exclusive=True, finite=False)
+        check_number("memory", self.memory, minimum=0.0, exclusive=True, finite=False)
 
     @abc.abstractmethod
     def prepare(self, query: Query) -> Any:
@@ -79,8 +90,7 @@ class AbstractBranchAndBound(AbstractVerifier):
         subdomains can neither be split nor decided."""
 
     def search(self, problem: Verification, key: Any, checkpoint: Any) -> Verdict:
-        method: Any = self
-        run = _Run(problem, method, key, checkpoint)
+        run = _Run(problem, self, key, checkpoint)
         try:
             return run.all_regions()
         except KeyboardInterrupt:
@@ -91,7 +101,7 @@ class AbstractBranchAndBound(AbstractVerifier):
 class _Run:
     """One call of `verify`: where the search stands."""
 
-    def __init__(self, problem: Verification, method: Any, key: Any, checkpoint: Any):
+    def __init__(self, problem: Verification, method: AbstractBranchAndBound, key: Any, checkpoint: Any):
         self.problem, self.method, self.key = problem, method, key
         self.checkpoint = None if checkpoint is None else Path(checkpoint)
         self.signature = "" if checkpoint is None else _signature(problem, method)
@@ -241,8 +251,9 @@ def _hardness(lower: np.ndarray, excluded: np.ndarray, groups: np.ndarray) -> np
     return np.where(excluded, np.inf, best).min(-1)
 
 
-def _signature(problem: Verification, method: Any) -> str:
+def _signature(problem: Verification, method: AbstractBranchAndBound) -> str:
     try:
-        return digest((problem.f, problem.property, problem.shape, type(method).__name__))
+        # Subdomains that were dropped at a smaller margin are not proved at a larger one.
+        return digest((problem.f, problem.property, problem.shape, type(method).__name__, method.margin))
     except TypeError as error:
         raise TypeError(f"checkpoint needs a function f whose content can be told: {error}") from None

@@ -16,11 +16,12 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .. import core
-from ..core import Method, check_array, check_instance, check_integer, check_key, check_number, step
+from ..core import Method, check_instance, check_integer, check_key, check_number, step
 from ._backward import Backward, interval_rows, merged, places, row_bounds
 from ._bound import AbstractBoundMethod
 from ._graph import Graph, boxes_of
 from ._interval import INTERVAL
+from ._labelled import settle_labelled
 from ._sets import Box
 from ._slope import AdaptiveSlope
 
@@ -69,11 +70,24 @@ class CertifiedFit(eqx.Module):
 
 
 class AbstractCertifiedTraining(Method):
-    """A method of `verify.fit`: an upper bound of the cross entropy on a box."""
+    """A method of `verify.fit`: an upper bound of the cross entropy on a box.
+
+    **Arguments:** `bound`: the method that bounds rows, `None` for CROWN on intervals.
+    """
+
+    bound: eqx.AbstractVar[AbstractBoundMethod | None]
+
+    def __check_init__(self):
+        if self.bound is not None:
+            check_instance("bound", self.bound, AbstractBoundMethod, "a method such as IBP()")
 
     @abc.abstractmethod
     def worst(self, network: Any, inputs: Box, label: Array) -> Float[Array, ""]:
         """The bound for one instance, differentiable in the network."""
+
+    def lower(self, graph: Graph, rows: Array) -> Float[Array, " rows"]:
+        """Lower bounds of rows of the output."""
+        return _by_crown(graph, rows) if self.bound is None else self.bound.propagate(graph, rows).lower
 
 
 def fit(
@@ -119,7 +133,7 @@ def fit(
     """
     check_instance("method", method, AbstractCertifiedTraining, "a method such as LossFusion()")
     radius = check_number("radius", radius, minimum=0.0)
-    x, labels = _settle_data(data)
+    x, labels = settle_labelled("data", data)
     ramp = Ramp() if ramp is None else check_instance("ramp", ramp, Ramp, "a verify.Ramp")
     check_integer("steps", steps, minimum=ramp.levels)
     low, high = (check_number("domain", end, finite=False) for end in domain)
@@ -148,10 +162,8 @@ def fit(
     return CertifiedFit(network, np.concatenate(losses), np.concatenate(radii), stats)
 
 
-def lower_rows(graph: Graph, rows: Array, bound: AbstractBoundMethod | None) -> Float[Array, " rows"]:
-    """Lower bounds of rows of the output; by CROWN on intervals when no method is given."""
-    if bound is not None:
-        return bound.propagate(graph, rows).lower
+def _by_crown(graph: Graph, rows: Array) -> Float[Array, " rows"]:
+    """Lower bounds of rows of the output by CROWN on intervals."""
     known: dict[Any, Any] = dict(zip(graph.program.inputs, boxes_of(graph), strict=True))
     for equation in graph.program.equations:
         if equation.name == "logsumexp":
@@ -177,11 +189,3 @@ class _Worst(eqx.Module):
             return self.method.worst(network, Box(lower, upper), label)
 
         return jnp.mean(jax.vmap(worst)(*batch))
-
-
-def _settle_data(data: Any) -> tuple[Array, Array]:
-    if not isinstance(data, tuple | list) or len(data) != 2:
-        raise TypeError(f"data must be a pair of inputs and labels, got {type(data).__name__}")
-    x = check_array("data[0]", data[0])
-    labels = check_array("data[1]", data[1], shape=(x.shape[0],), kind="integer")
-    return jnp.asarray(np.asarray(x, np.float32)), jnp.asarray(np.asarray(labels, np.int32))

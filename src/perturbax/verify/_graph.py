@@ -1,7 +1,7 @@
 """What all methods start from: the function as a program, its input sets, and which intervals are needed."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from ..core import Constant, Equation, Program, Variable, flatten, splice
+from ..core import Equation, Program, Variable, flatten, splice
 from ._affine import COPYING, SCALING, is_affine
 from ._interval import scalar_of
 from ._patterns import fuse
@@ -167,13 +167,3 @@ REWRITINGS: dict[str, Callable[[Equation], Callable[..., Any] | None]] = {
 def boxes_of(graph: Graph) -> list[Interval]:
     """The box around the set of each input."""
     return [box.interval() for box in graph.sets]
-
-
-def value_of(value: Any, known: dict[Any, Any]) -> Any:
-    """A constant's value, or what is known of a variable."""
-    return value.value if isinstance(value, Constant) else known[value]
-
-
-def values_of(values: Sequence[Any], known: dict[Any, Any]) -> list[Any]:
-    """The same for several."""
-    return [value_of(value, known) for value in values]

@@ -50,8 +50,15 @@ def _structural(equation: Equation, *values: Any) -> tuple[Interval, ...]:
     for i, value in enumerate(values):
         if allowed is not None and i not in allowed and isinstance(value, Interval):
             raise ValueError(f"an index of {equation.name} at {equation.source} must not depend on perturbed values")
+    if equation.outputs[0].dtype == bool and values[0].lower.dtype != bool:
+        return _is_nonzero(values[0])
     lower, upper = zip(*map(ends, values), strict=True)
     return tuple(map(Interval, equation.bind(*lower), equation.bind(*upper)))
+
+
+def _is_nonzero(x: Interval) -> tuple[Interval]:
+    """A number as a boolean, which is not monotone."""
+    return (Interval((x.lower > 0) | (x.upper < 0), (x.lower != 0) | (x.upper != 0)),)
 
 
 @INTERVAL.register(
@@ -133,15 +140,16 @@ def _comparison(equation: Equation, x: Any, y: Any) -> tuple[Interval]:
     (a, b), (c, d) = ends(x), ends(y)
     if equation.name in ("gt", "ge"):
         (a, b), (c, d) = (c, d), (a, b)
+    # What an end that is NaN compares with is undecided, so the upper ends are negated.
     if equation.name in ("lt", "gt"):
-        return (Interval(b < c, a < d),)
+        return (Interval(b < c, ~(a >= d)),)
     if equation.name in ("le", "ge"):
-        return (Interval(b <= c, a <= d),)
+        return (Interval(b <= c, ~(a > d)),)
     if equation.inputs[0] is equation.inputs[1]:
         same = jnp.isfinite(a) & jnp.isfinite(b)  # x == x but for NaN
         equal = Interval(same, jnp.ones_like(same))
     else:
-        equal = Interval((a == b) & (c == d) & (a == c), (a <= d) & (c <= b))
+        equal = Interval((a == b) & (c == d) & (a == c), ~((a > d) | (c > b)))
     return (equal,) if equation.name == "eq" else (Interval(~equal.upper, ~equal.lower),)
 
 

@@ -88,3 +88,77 @@ CROWN_IBP = Paper(
     arxiv="1906.06316",
     venue="ICLR",
 )
+
+RANDOMIZED_SMOOTHING = Paper(
+    title="Certified Adversarial Robustness via Randomized Smoothing",
+    authors=("Jeremy Cohen", "Elan Rosenfeld", "J. Zico Kolter"),
+    year=2019,
+    arxiv="1902.02918",
+    venue="ICML",
+)
+
+CONFIDENCE_SEQUENCES = Paper(
+    title="Treatment of Statistical Estimation Problems in Randomized Smoothing for Adversarial Robustness",
+    authors=("Václav Voráček",),
+    year=2024,
+    arxiv="2406.17830",
+    venue="NeurIPS",
+)
+
+BETTING = Paper(
+    title="Estimating Means of Bounded Random Variables by Betting",
+    authors=("Ian Waudby-Smith", "Aaditya Ramdas"),
+    year=2024,
+    arxiv="2010.09686",
+    venue="Journal of the Royal Statistical Society Series B",
+)
+
+CONSISTENCY_REGULARIZATION = Paper(
+    title="Consistency Regularization for Certified Robustness of Smoothed Classifiers",
+    authors=("Jongheon Jeong", "Jinwoo Shin"),
+    year=2020,
+    arxiv="2006.04062",
+    venue="NeurIPS",
+)
+
+SMOOTH_ADV = Paper(
+    title="Provably Robust Deep Learning via Adversarially Trained Smoothed Classifiers",
+    authors=(
+        "Hadi Salman",
+        "Greg Yang",
+        "Jerry Li",
+        "Pengchuan Zhang",
+        "Huan Zhang",
+        "Ilya Razenshteyn",
+        "Sébastien Bubeck",
+    ),
+    year=2019,
+    arxiv="1906.04584",
+    venue="NeurIPS",
+)
+
+DENOISED_SMOOTHING = Paper(
+    title="Denoised Smoothing: A Provable Defense for Pretrained Classifiers",
+    authors=("Hadi Salman", "Mingjie Sun", "Greg Yang", "Ashish Kapoor", "J. Zico Kolter"),
+    year=2020,
+    arxiv="2003.01908",
+    venue="NeurIPS",
+)
+
+RRCM = Paper(
+    title="Robust Representation Consistency Model via Contrastive Denoising",
+    authors=(
+        "Jiachen Lei",
+        "Julius Berner",
+        "Jiongxiao Wang",
+        "Zhongzhu Chen",
+        "Chaowei Xiao",
+        "Zhongjie Ba",
+        "Kui Ren",
+        "Jun Zhu",
+        "Anima Anandkumar",
+    ),
+    year=2025,
+    arxiv="2501.13094",
+    venue="ICLR",
+)

@@ -20,13 +20,13 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-from ..core import step
+from ..core import Constant, step
 from ._affine import is_affine
 from ._backward import Backward, each_row
 from ._bound import AbstractBoundMethod
-from ._graph import Graph, boxes_of, trace, value_of
+from ._graph import Graph, boxes_of, trace
 from ._interval import INTERVAL
-from ._query import Margins, unsafety
+from ._query import Margins, deciding, unsafety
 from ._relax import KINKS, kink_of
 from ._sets import Box, Interval
 from ._slope import AdaptiveSlope
@@ -75,8 +75,13 @@ class Phases:
         for equation in self.graph.program.equations:
             if not equation.varying:
                 step(equation, INTERVAL, known)
-        zero = [jnp.zeros(kink.variable.shape, kink.variable.dtype) for kink in self.kinks]
-        return [z if k.other is None else z + value_of(k.other, known) for z, k in zip(zero, self.kinks, strict=True)]
+        found = []
+        for kink in self.kinks:
+            level = jnp.zeros(kink.variable.shape, kink.variable.dtype)
+            if kink.other is not None:
+                level += kink.other.value if isinstance(kink.other, Constant) else known[kink.other]
+            found.append(level)
+        return found
 
     def intervals(self, signs: list[Array], shifts: list[tuple[Array, Array]]) -> tuple[dict[Any, Any], Array]:
         """Intervals of all variables on a subdomain, whose cut ends are moved by `shifts`, and whether one is empty."""
@@ -229,7 +234,7 @@ def _bound_one(
         found = linear(phases.intervals(sides, shifts)[0], *parameters)
         bounds = lower(found)
         highest = jnp.where(empty, jnp.inf, jnp.fmax(best, jax.lax.stop_gradient(bounds)))
-        row = _deciding(highest, groups, excluded)
+        row = deciding(highest, groups, excluded)
         return bounds[row], (highest, found[0][0][row])
 
     gradient, (best, slope) = jax.grad(shifted, has_aux=True)(still)
@@ -255,12 +260,6 @@ _OTHER_SIDE, _TIE = 0.1, 1e-12
 
 def _bends(phases: Phases) -> list[tuple[Kink, Array]]:
     return list(zip(phases.kinks, phases.thresholds(), strict=True))
-
-
-def _deciding(lower: Array, groups: Any, excluded: Any) -> Array:
-    """The row that is closest to excluding the open alternative that is farthest from being excluded."""
-    best = jnp.where(groups, jnp.where(jnp.isnan(lower), -jnp.inf, lower), -jnp.inf)
-    return jnp.argmax(best[jnp.argmin(jnp.where(excluded, jnp.inf, best.max(1)))])
 
 
 @eqx.filter_jit

@@ -102,6 +102,8 @@ class Query(eqx.Module):
         m = self.margins
         y = np.abs(np.asarray(_value(m.f, centre.reshape(m.shape)))).ravel()
         parts = np.abs(np.asarray(m.output_weights)) @ y + np.abs(np.asarray(m.offsets))
+        if m.input_weights is not None:
+            parts = parts + np.abs(np.asarray(m.input_weights)) @ np.abs(centre)
         return max(1.0, float(np.max(parts, initial=0.0)))
 
 
@@ -135,6 +137,12 @@ def wide(f: Any) -> Any:
 def unsafety(rows: Float[Array, " rows"], groups: Any) -> Float[Array, ""]:
     """At most 0 exactly where the rows of an alternative all are."""
     return jnp.min(jnp.max(jnp.where(groups, rows, -jnp.inf), axis=1))
+
+
+def deciding(lower: Float[Array, " rows"], groups: Any, excluded: Any) -> Array:
+    """The row that is closest to excluding the open alternative that is farthest from being excluded."""
+    best = jnp.where(groups, jnp.where(jnp.isnan(lower), -jnp.inf, lower), -jnp.inf)
+    return jnp.argmax(best[jnp.argmin(jnp.where(excluded, jnp.inf, best.max(1)))])
 
 
 def attack(query: Query, key: Any, starts: int, steps: int) -> tuple[np.ndarray, np.ndarray]:

@@ -19,7 +19,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ..core import Constant, Equation, Program, Rules
+from ..core import Equation, Program, Rules
 from ._affine import is_affine
 from ._interval import INTERVAL, apply_scalar, ends, scalar_of
 from ._scalar import SCALARS, Lines, Scalar
@@ -65,7 +65,7 @@ def relaxation(equation: Equation, known: dict[Any, Any], place: Callable[..., A
     dtype = equation.outputs[0].dtype
     if equation.name not in RELAX or any(value.dtype != dtype for value in equation.inputs if value.varying):
         return outputs
-    values = [value.value if isinstance(value, Constant) else known[value] for value in equation.inputs]
+    values = equation.values(known)
     planes = RELAX.of(equation)(equation, values, place(equation, values))
     lower, below = _finite_or(planes.lower, planes.lower_offset, outputs[0].lower, planes.axes)
     upper, above = _finite_or(planes.upper, planes.upper_offset, outputs[0].upper, planes.axes)
@@ -77,7 +77,7 @@ def movable(program: Program, known: dict[Any, Any], place: Callable[..., Any]) 
     found = {}
     for equation in program.equations:
         if _has_place(equation.name) and equation.varying and not is_affine(equation):
-            values = [value.value if isinstance(value, Constant) else known[value] for value in equation.inputs]
+            values = equation.values(known)
             start, shape = place(equation, values), equation.outputs[0].shape
             found[equation] = jnp.broadcast_to(jnp.asarray(start, equation.outputs[0].dtype), shape)
     return found

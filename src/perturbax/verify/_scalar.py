@@ -175,11 +175,11 @@ class Scalar:
 
 
 def _of_tanh(slope: Array) -> Array:
-    return jnp.arctanh(jnp.sqrt(_inside(1.0 - slope, _BELOW_ONE)))
+    return jnp.arctanh(jnp.sqrt(_inside(1.0 - slope, _below_one(slope))))
 
 
 def _of_logistic(slope: Array) -> Array:
-    root = jnp.sqrt(_inside(1.0 - 4.0 * slope, _BELOW_ONE))
+    root = jnp.sqrt(_inside(1.0 - 4.0 * slope, _below_one(slope)))
     return jnp.log1p(root) - jnp.log1p(-root)
 
 
@@ -200,7 +200,12 @@ def _inside(x: Array, largest: float) -> Array:
 
 
 # Where a slope is beyond those of the function any point will do: the ends of the interval are looked at too.
-_SMALLEST, _BELOW_ONE = 1e-12, 1.0 - 1e-6
+_SMALLEST = 1e-12
+
+
+def _below_one(x: Array) -> float:
+    # Farther below, the point for a small slope would miss the extreme by more than rounding, and no line were sound.
+    return 1.0 - float(jnp.finfo(x.dtype).eps)
 
 
 class Wave(Scalar):
@@ -248,7 +253,9 @@ def integer_power(y: int) -> Scalar:
 
 
 def real_power(y: float) -> Scalar:
-    """`x^y` for `x > 0`."""
+    """`x^y` for `x > 0`, and for all `x` when `y` is a whole number."""
+    if y and y.is_integer():
+        return integer_power(int(y))
     return Scalar(lambda x: x**y, (1 if y >= 1 or y <= 0 else -1,), monotone=1 if y >= 0 else -1)
 
 

@@ -158,10 +158,12 @@ def _norm(x: Array, p: float) -> Array:
         return jnp.max(jnp.abs(x))
     if p == 1.0:
         return jnp.sum(jnp.abs(x))
-    # A zero vector has the norm zero and a gradient that is zero, not NaN.
-    powers = jnp.sum(jnp.abs(x) ** p)
-    positive = powers > 0
-    return jnp.where(positive, jnp.where(positive, powers, 1.0) ** (1.0 / p), 0.0)
+    # Relative to the largest element no power that matters underflows. A zero vector has the norm zero and a gradient
+    # that is zero, not NaN.
+    largest = jax.lax.stop_gradient(jnp.max(jnp.abs(x)))
+    positive = largest > 0
+    powers = jnp.sum(jnp.abs(x / jnp.where(positive, largest, 1.0)) ** p)
+    return jnp.where(positive, largest * jnp.where(positive, powers, 1.0) ** (1.0 / p), 0.0)
 
 
 def weight_balls(model: Any, relative: Any, p: float | int = 2.0) -> Any:

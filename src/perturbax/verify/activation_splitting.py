@@ -17,7 +17,7 @@ import equinox as eqx
 import numpy as np
 from scipy.optimize import linprog
 
-from ..core import Paper, check_instance, check_integer, check_number
+from ..core import Paper, check_integer, check_number
 from ._bound import AbstractBoundMethod
 from ._branch_and_bound import BOUNDS, AbstractBranchAndBound, Domains, Examined
 from ._papers import BETA_CROWN, BRANCH_AND_BOUND
@@ -72,7 +72,6 @@ class ActivationSplitting(AbstractBranchAndBound):
 
     def __check_init__(self):
         check_integer("steps", self.steps, minimum=1)
-        check_instance("bounds", self.bounds, AbstractBoundMethod, "a method such as CROWN()")
         check_number("learning_rate", self.learning_rate, minimum=0.0, exclusive=True)
 
     def prepare(self, query: Query) -> _Prepared:

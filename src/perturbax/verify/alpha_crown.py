@@ -17,17 +17,17 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array
 
-from ..core import Paper, check_instance, check_integer, check_number
-from ._backward import Backward, each_row, interval_rows, least, places, refined
+from ..core import Paper, check_integer, check_number
+from ._backward import Backward, each_row, interval_rows, least, places
 from ._bound import AbstractBoundMethod, Outcome
+from ._crown import AbstractCROWN
 from ._graph import Graph
 from ._papers import ALPHA_CROWN, AUTO_LIRPA
 from ._relax import movable
-from ._sets import Interval
 from ._slope import AbstractSlope, AdaptiveSlope
 
 
-class AlphaCROWN(AbstractBoundMethod):
+class AlphaCROWN(AbstractCROWN):
     """Backward linear bounds with optimised relaxations, a set of them for each row of the output. The cost is `steps`
     times two evaluations of the last pass of `CROWN`.
 
@@ -63,17 +63,8 @@ class AlphaCROWN(AbstractBoundMethod):
 
     def __check_init__(self):
         check_integer("steps", self.steps, minimum=1)
-        check_integer("chunk", self.chunk, minimum=1)
         check_number("learning_rate", self.learning_rate, minimum=0.0, exclusive=True)
         check_number("decay", self.decay, minimum=0.0, maximum=1.0)
-        check_instance("slope", self.slope, AbstractSlope, "a slope such as AdaptiveSlope()")
-        if self.intermediate is not None:
-            check_instance("intermediate", self.intermediate, AbstractBoundMethod, "a method such as IBP()")
-
-    def intervals(self, graph: Graph) -> tuple[dict[Any, Any], int]:
-        if self.intermediate is not None:
-            return self.intermediate.intervals(graph)
-        return refined(graph, places(self.slope), self.chunk, Interval.intersect)
 
     def propagate(self, graph: Graph, rows: Array) -> Outcome:
         known, evaluations = self.intervals(graph)

@@ -6,23 +6,23 @@ stand on come from the same substitution, one variable after the other; they are
 so that no bound is looser than that of `IBP`.
 """
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ..core import Paper, check_instance, check_integer
-from ._backward import Backward, interval_rows, places, refined, row_bounds
+from ..core import Paper
+from ._backward import Backward, interval_rows, places, row_bounds
 from ._bound import AbstractBoundMethod, Outcome
+from ._crown import AbstractCROWN
 from ._graph import Graph
 from ._papers import AUTO_LIRPA
 from ._papers import CROWN as CROWN_PAPER
-from ._sets import Interval
 from ._slope import AbstractSlope, AdaptiveSlope
 
 
-class CROWN(AbstractBoundMethod):
+class CROWN(AbstractCROWN):
     """Backward linear bounds. Tighter than `IBP` and never looser; the cost of a row for each neuron and output.
 
     **Arguments:**
@@ -50,17 +50,6 @@ class CROWN(AbstractBoundMethod):
     chunk: int = eqx.field(static=True, default=1024)
 
     papers: ClassVar[tuple[Paper, ...]] = (AUTO_LIRPA, CROWN_PAPER)
-
-    def __check_init__(self):
-        check_integer("chunk", self.chunk, minimum=1)
-        check_instance("slope", self.slope, AbstractSlope, "a slope such as AdaptiveSlope()")
-        if self.intermediate is not None:
-            check_instance("intermediate", self.intermediate, AbstractBoundMethod, "a method such as IBP()")
-
-    def intervals(self, graph: Graph) -> tuple[dict[Any, Any], int]:
-        if self.intermediate is not None:
-            return self.intermediate.intervals(graph)
-        return refined(graph, places(self.slope), self.chunk, Interval.intersect)
 
     def propagate(self, graph: Graph, rows: Array) -> Outcome:
         known, evaluations = self.intervals(graph)

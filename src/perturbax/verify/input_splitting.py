@@ -15,11 +15,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..core import Paper, check_instance
+from ..core import Paper
 from ._bound import AbstractBoundMethod, bound
 from ._branch_and_bound import BOUNDS, AbstractBranchAndBound, Domains, Examined
 from ._papers import AUTO_LIRPA, BRANCH_AND_BOUND
-from ._query import Query, unsafety
+from ._query import Query, deciding, unsafety
 from ._sets import Box
 
 
@@ -55,9 +55,6 @@ class InputSplitting(AbstractBranchAndBound):
     attack_steps: int = eqx.field(static=True, default=40)
 
     papers: ClassVar[tuple[Paper, ...]] = (BRANCH_AND_BOUND, AUTO_LIRPA)
-
-    def __check_init__(self):
-        check_instance("bounds", self.bounds, AbstractBoundMethod, "a method such as CROWN()")
 
     def prepare(self, query: Query) -> None:
         return None
@@ -103,10 +100,7 @@ def _inspect(margins: Any, groups: Any, lower: Any, upper: Any, rows: Any, slope
         splits = (lower < middle) & (middle < upper)
         if slopes is None:
             return middle, unsafety(margins(middle), groups), jnp.argmax(jnp.where(splits, width, -1.0))
-        # The open alternative that is farthest from being excluded, and the row that is closest to excluding it.
-        best = jnp.where(groups, jnp.where(jnp.isnan(rows), -jnp.inf, rows), -jnp.inf)
-        hardest = jnp.argmin(jnp.where(excluded, jnp.inf, best.max(1)))
-        slope = slopes[jnp.argmax(best[hardest])]
+        slope = slopes[deciding(rows, groups, excluded)]
         corner = jnp.where(slope > 0, lower, upper)
         values = jax.vmap(lambda x: unsafety(margins(x), groups))(jnp.stack([middle, corner]))
         gain = jnp.where(splits & jnp.isfinite(slope), jnp.abs(slope), 0.0) * width

@@ -11,9 +11,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..core import Paper, check_instance
+from ..core import Paper
 from ._bound import AbstractBoundMethod
-from ._fit import AbstractCertifiedTraining, lower_rows
+from ._fit import AbstractCertifiedTraining
 from ._graph import trace
 from ._papers import AUTO_LIRPA
 from ._sets import Box
@@ -41,14 +41,10 @@ class LossFusion(AbstractCertifiedTraining):
 
     papers: ClassVar[tuple[Paper, ...]] = (AUTO_LIRPA,)
 
-    def __check_init__(self):
-        if self.bound is not None:
-            check_instance("bound", self.bound, AbstractBoundMethod, "a method such as IBP()")
-
     def worst(self, network: Any, inputs: Box, label: Array) -> Float[Array, ""]:
         def loss(x: Array) -> Array:
             scores = network(x)
             return jax.nn.logsumexp(scores - scores[label])
 
         graph = trace(loss, inputs)
-        return -lower_rows(graph, -jnp.ones((1,), graph.output.dtype), self.bound)[0]
+        return -self.lower(graph, -jnp.ones((1,), graph.output.dtype))[0]

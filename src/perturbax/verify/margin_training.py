@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..core import Paper, check_instance
+from ..core import Paper
 from ._bound import AbstractBoundMethod
-from ._fit import AbstractCertifiedTraining, lower_rows
+from ._fit import AbstractCertifiedTraining
 from ._graph import trace
 from ._papers import AUTO_LIRPA, CROWN_IBP
 from ._sets import Box
@@ -39,11 +39,7 @@ class MarginTraining(AbstractCertifiedTraining):
 
     papers: ClassVar[tuple[Paper, ...]] = (CROWN_IBP, AUTO_LIRPA)
 
-    def __check_init__(self):
-        if self.bound is not None:
-            check_instance("bound", self.bound, AbstractBoundMethod, "a method such as IBP()")
-
     def worst(self, network: Any, inputs: Box, label: Array) -> Float[Array, ""]:
         graph = trace(network, inputs)
         classes = jnp.eye(graph.output.shape[0], dtype=graph.output.dtype)
-        return jax.nn.logsumexp(-lower_rows(graph, classes[label] - classes, self.bound))
+        return jax.nn.logsumexp(-self.lower(graph, classes[label] - classes))

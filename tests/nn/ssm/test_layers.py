@@ -150,6 +150,11 @@ def test_the_eigenvalues_move_at_their_own_rate():
     assert float(jnp.abs(updates.log_dt).max()) < 1e-3
 
 
+def test_equal_rates_are_one_optimizer_for_which_nothing_is_compiled_again():
+    assert ssm.optimizer(1e-2) is ssm.optimizer(1e-2)
+    assert ssm.optimizer(1e-2) is not ssm.optimizer(1e-2, weight_decay=0.0)
+
+
 def test_the_same_program_serves_every_layer_of_a_shape(perturbed, u):
     count = 0
 

@@ -1,5 +1,7 @@
 """Which parameters of a model with state-space layers are trained, and how fast."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -25,20 +27,16 @@ def frozen_spectrum(model: Any) -> Any:
     (False, False, True)
     """
 
-    def trained(node: Any) -> Any:
-        every = jax.tree.map(lambda _: True, node)
-        if not isinstance(node, AbstractSSM):
-            return every
-        none = jax.tree.map(lambda _: False, node)
-        return eqx.tree_at(lambda n: (n.spectrum, n.log_dt), every, (none.spectrum, none.log_dt))
-
-    return jax.tree.map(trained, model, is_leaf=lambda node: isinstance(node, AbstractSSM))
+    return _marked(model, True, False, lambda layer: (layer.spectrum, layer.log_dt))
 
 
+@functools.lru_cache(maxsize=32)
 def optimizer(
     rate: Any, *, spectrum_rate: Any = 1e-3, weight_decay: float | int = 0.01
 ) -> optax.GradientTransformation:
     """AdamW, with a slower Adam without decay for the eigenvalues, `B` and steps of state-space layers, as is usual.
+
+    One object for each setting, as `core.adam`: with another one, though of equal numbers, `core.fit` compiles again.
 
     **Arguments:** `rate`, `spectrum_rate`: learning rates or schedules; `weight_decay`: of the rest.
 
@@ -57,11 +55,16 @@ def optimizer(
 
 
 def _labels(params: Any) -> Any:
-    def label(node: Any) -> Any:
-        rest = jax.tree.map(lambda _: "rest", node)
-        if not isinstance(node, AbstractSSM):
-            return rest
-        slow = jax.tree.map(lambda _: "slow", node)
-        return eqx.tree_at(lambda n: (n.spectrum, n.B, n.log_dt), rest, (slow.spectrum, slow.B, slow.log_dt))
+    return _marked(params, "rest", "slow", lambda layer: (layer.spectrum, layer.B, layer.log_dt))
 
-    return jax.tree.map(label, params, is_leaf=lambda node: isinstance(node, AbstractSSM))
+
+def _marked(tree: Any, mark: Any, other: Any, where: Callable[[Any], Any]) -> Any:
+    """A mark for every leaf, and another one for those that `where` finds in state-space layers."""
+
+    def of(node: Any) -> Any:
+        every = jax.tree.map(lambda _: mark, node)
+        if not isinstance(node, AbstractSSM):
+            return every
+        return eqx.tree_at(where, every, where(jax.tree.map(lambda _: other, node)))
+
+    return jax.tree.map(of, tree, is_leaf=lambda node: isinstance(node, AbstractSSM))

@@ -17,8 +17,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float, PRNGKeyArray
 
-from ...core import check_instance, check_integer, check_key
-from ._layer import AbstractSSM, Spectrum, as_complex, as_pair, convolve, draw_log_dt
+from ...core import check_instance
+from ._channels import draw_channels
+from ._layer import AbstractSSM, Spectrum, as_complex, as_pair, convolve
 from ._modes import LowRankModes, low_rank_transfer
 
 
@@ -51,16 +52,9 @@ class S4(AbstractSSM):
     log_dt: Float[Array, " width"]
 
     def __init__(self, width: int, init: LowRankModes, *, key: PRNGKeyArray, dt: tuple[float, float] = (1e-3, 1e-1)):
-        width = check_integer("width", width, minimum=1)
         check_instance("init", init, LowRankModes, "modes such as ssm.dplr(64)")
-        C_key, D_key, dt_key = jax.random.split(check_key("key", key), 3)
-        modes, shape = init.modes, (width, init.P.size)
-        self.spectrum = Spectrum(np.broadcast_to(modes.values, shape))
-        self.P = as_pair(np.broadcast_to(init.P, shape))
-        self.B = as_pair(np.broadcast_to(modes.inputs, shape))
-        self.C = jnp.einsum("hN,Nnc->hnc", jax.random.normal(C_key, (width, modes.size)), as_pair(modes.outputs))
-        self.D = jax.random.normal(D_key, (width,))
-        self.log_dt = draw_log_dt(dt_key, dt, (width,))
+        self.spectrum, self.B, self.C, self.D, self.log_dt = draw_channels(width, init.modes, key, dt)
+        self.P = as_pair(np.broadcast_to(init.P, (width, init.P.size)))
 
     def kernel(self, length: int) -> Float[Array, "width length"]:
         """The impulse response `K` without `D`, by equation (1)."""

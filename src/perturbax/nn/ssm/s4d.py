@@ -11,12 +11,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Complex, Float, PRNGKeyArray
 
-from ...core import check_instance, check_integer, check_key
+from ...core import check_instance
+from ._channels import draw_channels
 from ._discretise import ZOH, AbstractDiscretisation
-from ._layer import AbstractSSM, Spectrum, as_complex, as_pair, convolve, draw_log_dt, impulse_response, linear_scan
+from ._layer import AbstractSSM, Spectrum, as_complex, convolve, impulse_response, linear_scan
 from ._modes import Modes, pair_sum
 
 
@@ -62,15 +62,10 @@ class S4D(AbstractSSM):
         dt: tuple[float, float] = (1e-3, 1e-1),
         discretise: AbstractDiscretisation | None = None,
     ):
-        width = check_integer("width", width, minimum=1)
         check_instance("init", init, Modes, "modes such as ssm.s4d_legs(64)")
-        C_key, D_key, dt_key = jax.random.split(check_key("key", key), 3)
-        self.spectrum = Spectrum(np.broadcast_to(init.values, (width, init.values.size)))
-        self.B = as_pair(np.broadcast_to(init.inputs, (width, init.values.size)))
-        self.C = jnp.einsum("hN,Nnc->hnc", jax.random.normal(C_key, (width, init.size)), as_pair(init.outputs))
-        self.D = jax.random.normal(D_key, (width,))
-        self.log_dt = draw_log_dt(dt_key, dt, (width,))
-        self.discretise = ZOH() if discretise is None else discretise
+        self.spectrum, self.B, self.C, self.D, self.log_dt = draw_channels(width, init, key, dt)
+        rule = ZOH() if discretise is None else discretise
+        self.discretise = check_instance("discretise", rule, AbstractDiscretisation, "a rule such as ZOH()")
 
     def kernel(self, length: int) -> Float[Array, "width length"]:
         """The impulse response `K` without `D`, to use elsewhere."""

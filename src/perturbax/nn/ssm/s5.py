@@ -69,7 +69,8 @@ class S5(AbstractSSM):
         self.C = jnp.einsum("hN,Nnc->hnc", C, as_pair(init.outputs))
         self.D = jax.random.normal(D_key, (width,))
         self.log_dt = draw_log_dt(dt_key, dt, (init.values.size,))
-        self.discretise = ZOH() if discretise is None else discretise
+        rule = ZOH() if discretise is None else discretise
+        self.discretise = check_instance("discretise", rule, AbstractDiscretisation, "a rule such as ZOH()")
 
     def __call__(self, u: Float[Array, "*batch length width"]) -> Float[Array, "*batch length width"]:
         sequences = u.reshape(-1, *u.shape[-2:])

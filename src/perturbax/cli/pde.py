@@ -1,0 +1,154 @@
+"""`perturbax pde`: a partial differential equation of the catalogue or of a user's Python file, solved and written."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from . import _options as options
+from ._options import check_writable, choose
+
+app = typer.Typer(no_args_is_help=True)
+
+_METHODS = ("pig", "fixed-gaussians", "pinn", "modified-pinn", "fourier-pinn", "spinn", "pixel")
+
+
+@app.callback()
+def _pde() -> None:
+    """Solve partial differential equations by networks and Gaussians."""
+
+
+@app.command()
+def solve(
+    problem: Annotated[
+        str,
+        typer.Argument(
+            help="A name of the catalogue, such as helmholtz; or a .py file that defines `problem`, a pde.PDEProblem "
+            "(FILE.py:NAME for another name). The file is executed."
+        ),
+    ],
+    method: Annotated[str, typer.Option(help=", ".join(_METHODS) + ".")] = "pig",
+    optimiser: Annotated[str, typer.Option(help="lm, lbfgs or adam.")] = "lm",
+    steps: Annotated[int, typer.Option(min=1, help="Of the optimiser.")] = 100,
+    interior: Annotated[int, typer.Option(min=1, help="Points inside.")] = 1000,
+    boundary: Annotated[int, typer.Option(min=1, help="Points of each condition.")] = 200,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("--parameter", metavar="NAME=VALUE", help="A number of a problem of the catalogue; repeat it."),
+    ] = None,
+    grid: Annotated[int, typer.Option(min=2, help="Points along each axis of the grid that is written.")] = 64,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The .npz file for the solution on a grid: axis_0, axis_1, ... and u.")
+    ] = Path("solution.npz"),
+    seed: options.Seed = 0,
+    as_json: options.Json = False,
+) -> None:
+    """Solve a partial differential equation in float64, and write the solution on a grid.
+
+    Tells its error where the exact solution is known, and what it leaves of the equation and of each condition.
+    """
+    import jax
+    import numpy as np
+
+    from perturbax import pde
+    from perturbax.core import enable_compilation_cache, write_atomic
+
+    from ._console import note, print_json
+
+    kinds: dict[str, Any] = {
+        "pig": pde.PIG,
+        "fixed-gaussians": pde.FixedGaussians,
+        "pinn": pde.PINN,
+        "modified-pinn": pde.ModifiedPINN,
+        "fourier-pinn": pde.FourierPINN,
+        "spinn": pde.SPINN,
+        "pixel": pde.PIXEL,
+    }
+    optimisers: dict[str, Any] = {"lm": pde.LM, "lbfgs": pde.LBFGS, "adam": pde.Adam}
+    kind = kinds[choose("--method", method, kinds)]
+    rule = optimisers[choose("--optimiser", optimiser, optimisers)]
+    check_writable("--out", out)
+    if out.suffix != ".npz":
+        raise ValueError(f"--out {out} must end with .npz")
+    stated = _problem(problem, parameter or [])
+    if grid**stated.dimension > 10_000_000:
+        raise ValueError(f"--grid must give at most 10 million points, got {grid}^{stated.dimension}")
+    enable_compilation_cache()
+    chosen = kind(optimiser=rule(steps), points=pde.FixedPoints(interior, boundary))
+    solution = pde.solve(stated, chosen, key=jax.random.key(seed))
+    error = pde.solution_error(solution)
+    lower, upper = (np.asarray(corner, np.float64) for corner in (stated.domain.lower, stated.domain.upper))
+    axes = [np.linspace(a, b, grid) for a, b in zip(lower, upper, strict=True)]
+    x = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, stated.dimension)
+    u = np.asarray(solution(x)).reshape(*[grid] * stated.dimension, stated.fields)
+    arrays = {**{f"axis_{k}": axis for k, axis in enumerate(axes)}, "u": u}
+    write_atomic(out, lambda file: np.savez(file, allow_pickle=False, **arrays))
+    facts = {
+        "out": str(out),
+        "method": type(chosen).__name__,
+        "relative_l2": error.relative_l2,
+        "relative_max": error.relative_max,
+        "residual_rms": error.residual_rms,
+        "condition_rms": list(error.condition_rms),
+        "unknown": {name: np.asarray(value).tolist() for name, value in solution.unknown.items()},
+        **solution.stats,
+    }
+    if as_json:
+        print_json(facts)
+        return
+    if stated.exact is not None:
+        note(f"relative L2 error {error.relative_l2:.3g}, largest {error.relative_max:.3g}")
+    left = ", ".join(f"{rms:.3g}" for rms in error.condition_rms)
+    note(f"root mean squares: equation {error.residual_rms:.3g}, conditions {left or 'none'}")
+    for name, value in facts["unknown"].items():
+        note(f"{name} = {value}")
+    print(out)
+
+
+def _problem(text: str, parameters: list[str]) -> Any:
+    from perturbax import pde
+
+    path, _, name = text.partition(":")
+    if not path.endswith(".py"):
+        maker = getattr(pde.catalogue, choose("PROBLEM", text, pde.catalogue.__all__))
+        numbers = _numbers(parameters)
+        try:
+            return maker(**numbers)
+        except TypeError as error:
+            raise ValueError(f"--parameter of {text}: {error}") from None
+    if parameters:
+        raise ValueError("--parameter has no meaning for a file, which states its own numbers")
+    found = _from_file(Path(path), name or "problem")
+    if not isinstance(found, pde.PDEProblem):
+        raise ValueError(f"PROBLEM: {name or 'problem'} of {path} must be a pde.PDEProblem, got {type(found).__name__}")
+    return found
+
+
+def _numbers(parameters: list[str]) -> dict[str, float | int]:
+    numbers: dict[str, float | int] = {}
+    for pair in parameters:
+        name, separator, value = pair.partition("=")
+        try:
+            numbers[name] = int(value) if value.lstrip("-").isdigit() else float(value)
+        except ValueError:
+            separator = ""
+        if not separator or not name:
+            raise ValueError(f"--parameter must be written as name=number, got {pair!r}")
+    return numbers
+
+
+def _from_file(path: Path, name: str) -> Any:
+    import importlib.util
+    import sys
+
+    options.check_file("PROBLEM", path)
+    spec = importlib.util.spec_from_file_location(f"_perturbax_problem_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise ValueError(f"PROBLEM: {path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    # Dataclasses in the file, such as Equinox modules, look for the module that they are in.
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    if not hasattr(module, name):
+        raise ValueError(f"PROBLEM: {path} does not define {name}")
+    return getattr(module, name)

@@ -1,0 +1,61 @@
+"""How the conformance suite tries the methods of `pde`, each verb on a tiny problem."""
+
+import dataclasses
+
+import numpy as np
+
+from perturbax import pde
+from perturbax.systems import column
+
+SMALL = {
+    "optimiser": pde.LM(2, chunk=2),
+    "points": pde.FixedPoints(12, 4),
+    "hidden": (4,),
+    "n_gaussians": 4,
+    "width": 4,
+    "features": 4,
+    "rank": 2,
+    "nodes": 3,
+    "cells": 20,
+    "steps": 40,
+    "tolerance": 1e-6,
+}
+
+
+def pulled(x, u, params):
+    return u.laplacian() + params["force"]
+
+
+def problem(force=2.0, value=0.0):
+    box = pde.Box([0.0, 0.0], [1.0, 1.0])
+    return pde.PDEProblem(box, pulled, [pde.Dirichlet(value)], params={"force": force})
+
+
+def make(cls):
+    return cls(**{field.name: SMALL[field.name] for field in dataclasses.fields(cls) if field.name in SMALL})
+
+
+def elute(method, times=(0.0, 30.0), **options):
+    apparatus = column.GasColumn(1.0, column.ConstantFlow(1.0))
+    kinetics = column.Linear(options.pop("adsorption", [30.0]), [1.0])
+    sample = column.Injection(apparatus, kinetics, column.Rectangle(1.0), **options)
+    return pde.simulate(sample, method, np.asarray(times))
+
+
+def run(method, key):
+    if not isinstance(method, pde.AbstractPDEMethod):
+        return elute(method).concentration
+    solution = pde.solve(problem(), method, key=key)
+    return solution([[0.3, 0.6]]), solution.derivative([[0.3, 0.6]], 0, 0)
+
+
+def poison(method, key):
+    if not isinstance(method, pde.AbstractPDEMethod):
+        broken = {"adsorption": [np.nan], "concentration": np.nan, "dispersion": np.inf, "times": (0.0, np.nan)}
+        return {name: lambda name=name: elute(method, **{name: broken[name]}) for name in broken}
+    solution = pde.solve(problem(), method, key=key)
+    return {
+        "params": lambda: pde.solve(problem(np.nan), method, key=key),
+        "value": lambda: pde.solve(problem(value=np.nan), method, key=key),
+        "x": lambda: solution([[np.nan, 0.0]]),
+    }
