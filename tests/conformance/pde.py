@@ -16,10 +16,8 @@ SMALL = {
     "features": 4,
     "rank": 2,
     "nodes": 3,
-    "cells": 20,
-    "steps": 40,
-    "tolerance": 1e-6,
 }
+CURVES = {"cells": 20, "steps": 40, "tolerance": 1e-6}
 
 
 def pulled(x, u, params):
@@ -32,7 +30,8 @@ def problem(force=2.0, value=0.0):
 
 
 def make(cls):
-    return cls(**{field.name: SMALL[field.name] for field in dataclasses.fields(cls) if field.name in SMALL})
+    small = SMALL if issubclass(cls, pde.AbstractPDEMethod) else CURVES
+    return cls(**{field.name: small[field.name] for field in dataclasses.fields(cls) if field.name in small})
 
 
 def elute(method, times=(0.0, 30.0), **options):

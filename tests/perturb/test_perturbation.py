@@ -14,11 +14,13 @@ EXAMPLES = {
     "DropAttributes": (lambda s: perturb.DropAttributes(s, (3, 2)), jnp.eye(5)),
     "FourierMode": (lambda s: perturb.FourierMode(s, 0.25), jnp.zeros((8, 1))),
     "RedrawAttributes": (lambda s: perturb.RedrawAttributes(s, (3, 2)), jnp.eye(5)),
+    "RandomShift": (lambda s: perturb.RandomShift(4 * s), np.arange(1.0, 49.0).reshape(6, 8)),
     "WordDrop": (perturb.WordDrop, TEXT),
     "WordSwap": (perturb.WordSwap, TEXT),
     "Synonyms": (lambda s: perturb.Synonyms(s, {"fox": ["hen"], "dog": ["cat", "cow"]}), TEXT),
     "Paraphrase": (lambda s: perturb.Paraphrase(s, lambda text, strength, seed: f"{seed}"), TEXT),
 }
+UNBOUNDED = {"FourierMode", "RandomShift"}
 every = pytest.mark.parametrize("name", EXAMPLES)
 
 
@@ -48,10 +50,10 @@ def test_the_key_decides(name):
     assert same(results[0], make(0.7)(x, key=jax.random.PRNGKey(0)))
 
 
-# An amplitude may be as large as it likes.
+# An amplitude and a number of pixels may be as large as they like.
 @pytest.mark.parametrize(
     ("name", "strength"),
-    [(name, s) for name in EXAMPLES for s in (-0.1, 1.1, math.nan, math.inf) if (name, s) != ("FourierMode", 1.1)],
+    [(name, s) for name in EXAMPLES for s in (-0.1, 1.1, math.nan, math.inf) if s != 1.1 or name not in UNBOUNDED],
 )
 def test_a_strength_outside_its_range_is_refused(name, strength):
     with pytest.raises(ValueError, match="strength must be a number"):

@@ -150,7 +150,7 @@ def point(parameters: Any) -> dict[str, Any]:
     return {"parameters": parameters, "samples": parameters[None], "weights": np.ones(1, np.float32)}
 
 
-def to_box(problem: InverseProblem, parameters: Any) -> Array:
+def to_box(problem: InverseProblem, parameters: Any) -> Any:
     """Parameters in units of the prior's box, where it is the unit cube."""
     return (parameters - problem.prior.low) / problem.prior.width
 
