@@ -71,6 +71,9 @@ from ._method import AbstractSampler as AbstractSampler
 from ._method import Path as Path
 from ._network import FromDenoiser as FromDenoiser
 from ._network import ideal_denoiser as ideal_denoiser
+from ._noise_level import EDM as EDM
+from ._noise_level import VE as VE
+from ._noise_level import FlowMatching as FlowMatching
 from ._plan import Plan as Plan
 from ._poisson_flow import PoissonFlow as PoissonFlow
 from ._population import PlanStack as PlanStack
@@ -99,27 +102,7 @@ from ._preference import AlignmentProblem as AlignmentProblem
 from ._preference import PreferencePairs as PreferencePairs
 from ._presets import known_schedules as known_schedules
 from ._presets import solver_schedule as solver_schedule
-from ._process import (
-    EDM as EDM,
-)
-from ._process import (
-    VE as VE,
-)
-from ._process import (
-    AbstractProcess as AbstractProcess,
-)
-from ._process import (
-    Discrete as Discrete,
-)
-from ._process import (
-    FlowMatching as FlowMatching,
-)
-from ._process import (
-    VPCosine as VPCosine,
-)
-from ._process import (
-    VPLinear as VPLinear,
-)
+from ._process import AbstractProcess as AbstractProcess
 from ._renoising import AbstractRenoising as AbstractRenoising
 from ._renoising import AncestralNoise as AncestralNoise
 from ._renoising import MixedNoise as MixedNoise
@@ -157,6 +140,9 @@ from ._stepping import FixedSinglestep as FixedSinglestep
 from ._stepping import Multistep as Multistep
 from ._stepping import Singlestep as Singlestep
 from ._total_variation import SliceVariation as SliceVariation
+from ._variance_preserving import Discrete as Discrete
+from ._variance_preserving import VPCosine as VPCosine
+from ._variance_preserving import VPLinear as VPLinear
 from .adaptive_dpm_solver import AdaptiveDPMSolver as AdaptiveDPMSolver
 from .annealed_langevin import AnnealedLangevin as AnnealedLangevin
 from .bdia import BDIA as BDIA

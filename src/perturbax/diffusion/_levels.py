@@ -10,7 +10,8 @@ from jaxtyping import Array, Float
 
 from ..core import check_number
 from ._prediction import AbstractPrediction
-from ._process import AbstractProcess, Discrete
+from ._process import AbstractProcess
+from ._variance_preserving import Discrete
 
 
 class AbstractNoiseLevels(eqx.Module):

@@ -7,7 +7,9 @@ import equinox as eqx
 
 from ..core import check_instance
 from ..data import ideal_denoiser as ideal_denoiser_of_points
-from ._process import VE, AbstractProcess, Discrete, FlowMatching
+from ._noise_level import VE, FlowMatching
+from ._process import AbstractProcess
+from ._variance_preserving import Discrete
 
 
 class FromDenoiser(eqx.Module):

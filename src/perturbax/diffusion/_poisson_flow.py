@@ -22,7 +22,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ..core import check_number
-from ._process import NoiseLevelProcess
+from ._noise_level import NoiseLevelProcess
 
 _SMALLEST_RATIO = 1e-30
 

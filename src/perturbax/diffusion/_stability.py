@@ -20,8 +20,8 @@ from jaxtyping import Bool, Complex, Float
 from ..core import check_array, check_instance, check_number
 from ._grid import TimeUniform
 from ._method import AbstractPlanned
+from ._noise_level import EDM
 from ._plan import Plan
-from ._process import EDM
 
 # Far from the data a step of 1 is small against the noise level, so that the coefficients of exponential integrators,
 # which depend on ratios of noise levels, are constant too.

@@ -10,7 +10,8 @@ from typing import ClassVar
 from ..core import Paper, check_instance
 from . import _papers
 from ._fit import AbstractDenoisingMethod, SigmaData
-from ._process import EDM, AbstractProcess
+from ._noise_level import EDM
+from ._process import AbstractProcess
 
 
 class DenoisingScoreMatching(AbstractDenoisingMethod):
