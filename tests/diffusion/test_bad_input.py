@@ -9,7 +9,6 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 from hypothesis import given
@@ -24,11 +23,7 @@ PLANNED = [cls for cls in vars(diffusion).values() if isinstance(cls, type) and 
 PLANNED = [cls for cls in PLANNED if not cls.__name__.startswith("Abstract") and cls is not diffusion.USF]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def without_type_checks():
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
+pytestmark = pytest.mark.usefixtures("without_type_checks")
 
 
 def refused(name, call):

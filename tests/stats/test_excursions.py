@@ -4,7 +4,6 @@ import math
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 from jax.scipy.special import ndtr
@@ -21,12 +20,7 @@ QUICK = stats.SlepianIIA(points=2**12)
 THETA = {1: 0.120328, 2: 0.186211, 3: 0.235774, 4: 0.276915, 5: 0.312777, 10: 0.451335}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def without_type_checks():
-    """So that the door itself is seen."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
+pytestmark = pytest.mark.usefixtures("without_type_checks")
 
 
 def diffusion(d=2, **options):

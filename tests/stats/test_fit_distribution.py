@@ -12,7 +12,6 @@ from typing import ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 import scipy.stats
@@ -30,12 +29,7 @@ QUICK = stats.PerturbedMLE(
 TINY = stats.PerturbedMLE(sigma=0.2, likelihood=stats.Quadrature(30), steps=3)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def without_type_checks():
-    """So that the door itself is seen."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
+pytestmark = pytest.mark.usefixtures("without_type_checks")
 
 
 def circle(n, seed=0):

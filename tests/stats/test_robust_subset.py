@@ -5,7 +5,6 @@ import itertools
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pandas as pd
 import pytest
@@ -32,12 +31,7 @@ DATA_METHODS = (
 )
 
 
-@pytest.fixture(autouse=True, scope="module")
-def without_type_checks():
-    """So that the door itself is seen."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
+pytestmark = pytest.mark.usefixtures("without_type_checks")
 
 
 def paper_model():
