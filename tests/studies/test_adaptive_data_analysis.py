@@ -9,7 +9,7 @@ from perturbax.studies import run_study
 from perturbax.studies._vote_attack import CROSSINGS, best_sigma, predicted_accuracy
 from perturbax.studies.adaptive_data_analysis import FACTORS, SIGMAS, SIZES, STUDY, slope
 
-from .sampler_tables import failed, spoiled
+from .tables import failed, spoiled
 
 
 def measured(cell):

@@ -9,7 +9,7 @@ from perturbax.studies import run_study
 from perturbax.studies._hot_parts import blade
 from perturbax.studies.adaptive_rom import STUDY, _tracked
 
-from .sampler_tables import failed
+from .tables import failed
 
 ERRORS = {"plain": 0.4, "adaptive": 0.03, "blind": 0.09, "Galerkin": 0.3}
 

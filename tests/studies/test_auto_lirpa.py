@@ -12,7 +12,7 @@ from perturbax.studies import run_study
 from perturbax.studies._random_functions import KINDS, extremes
 from perturbax.studies.auto_lirpa import EPSILONS, METHODS, RADII, STUDY
 
-from .sampler_tables import failed
+from .tables import failed
 
 _NAMES = (*METHODS, "samples")
 _RECORDS = {

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from perturbax.studies import run_study
 from perturbax.studies.bdia import STUDY
 
-from .sampler_tables import failed, spoiled, table_of
+from .tables import failed, spoiled, table_of
 
 _ORDERS = {"DDIM": 1.0, "BDIA 0.5": 0.97, "BDIA 1.0": 2.0}
 _TRIPS = {"latent": 1e-14, "latent, float32": 2e-6, "image": 1e-14, "image, float32": 1e-6}

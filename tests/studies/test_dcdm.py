@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from perturbax.studies import run_study
 from perturbax.studies.dcdm import MASKS, RIGHT_SIDES, STUDY
 
-from .sampler_tables import failed
+from .tables import failed
 
 _COUNTS = {
     "CG": 120,

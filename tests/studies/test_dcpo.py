@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from perturbax.studies import captioned_digits, run_study
 from perturbax.studies.dcpo import STUDY
 
-from .sampler_tables import failed, spoiled
+from .tables import failed, spoiled
 
 # What the first run of the preset `small` measured: adherence, class, quality reward, Frechet distance.
 _VALUES = {

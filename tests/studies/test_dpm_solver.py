@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from perturbax.studies import run_study, summarize
 from perturbax.studies.dpm_solver import STUDY
 
-from .sampler_tables import failed, spoiled, table_of
+from .tables import failed, spoiled, table_of
 
 _ORDERS = {"DPM-Solver-1": 1, "DPM-Solver-2": 2, "DPM-Solver-3": 3, "DPM-Solver-3 taylor": 3, "DPM-Solver-fast": 2}
 _RATIOS = {

@@ -11,7 +11,7 @@ from perturbax import diffusion
 from perturbax.studies import run_study
 from perturbax.studies.dpm_solver_pp import STUDY, propagated_variance
 
-from .sampler_tables import failed, spoiled, table_of
+from .tables import failed, spoiled, table_of
 
 _ORDERS = {"2M++": 2, "2S++": 2, "3S++": 3, "3M++ exact": 3.5, "3M++": 2}
 _RATIOS = {

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from perturbax.studies import run_study
 from perturbax.studies.ghvb import STUDY
 
-from .sampler_tables import failed, spoiled, table_of
+from .tables import failed, spoiled, table_of
 
 _ORDERS = {"HB(4, 0.8)": 1.0, "GHVB 1.5": 2.0, "GHVB 2.5": 2.0, "GHVB 2.5 variable": 2.9, "GHVB 3.5 variable": 3.8}
 _RATIOS = {

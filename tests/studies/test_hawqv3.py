@@ -1,14 +1,13 @@
 """The study of HAWQ-V3: its judge can fail at every bar, and its picture is drawn of what is there."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
 from perturbax.studies import run_study
 from perturbax.studies.hawqv3 import STUDY
 
-from .sampler_tables import failed
+from .tables import changed, failed, made_up
 
 
 def _record(cell):
@@ -35,16 +34,7 @@ def _record(cell):
 
 @pytest.fixture
 def table():
-    trials = STUDY.trials(STUDY.presets["small"])
-    return pd.DataFrame([{**t.cell, "seed": t.seed, **_record(t.cell)} for t in trials])
-
-
-def spoiled(table, column, change, **cell):
-    chosen = np.logical_and.reduce([table[name] == value for name, value in cell.items()])
-    assert chosen.any()
-    table = table.copy()
-    table[column] = [change(value) if hit else value for value, hit in zip(table[column], chosen, strict=True)]
-    return table
+    return made_up(STUDY, _record)
 
 
 def test_a_table_with_good_values_meets_every_bar(table):
@@ -67,7 +57,7 @@ def test_a_table_with_good_values_meets_every_bar(table):
     ],
 )
 def test_a_value_on_the_wrong_side_is_missed(table, cell, column, change, bar):
-    (missed,) = failed(STUDY, spoiled(table, column, change, **cell))
+    (missed,) = failed(STUDY, changed(table, column, change, **cell))
     assert bar in missed
 
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from perturbax.studies import run_study
 from perturbax.studies.interpolants import STUDY
 
-from .sampler_tables import failed, spoiled
+from .tables import failed, spoiled
 
 _POINTS = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
 _LEARNT = {

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from perturbax.studies import run_study
 from perturbax.studies.learning_to_relax import STUDY, stream
 
-from .sampler_tables import failed
+from .tables import failed
 
 ROUNDS = 40
 LEARNERS = {"TsallisINF": 1.3, "TsallisINF rv": 1.2, "Binned": 1.3, "ChebCB": 0.7, "Exp3": 1.4, "UCB1": 2.0}

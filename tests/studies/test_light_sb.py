@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from perturbax.studies import run_study
 from perturbax.studies.light_sb import STUDY
 
-from .sampler_tables import failed, spoiled
+from .tables import failed, spoiled
 
 _POINTS = np.random.default_rng(0).normal(size=(60, 2))
 _ROLL = {"starts": _POINTS, "ends": _POINTS, "maps": _POINTS, "trajectories": _POINTS.reshape(10, 6, 2)}

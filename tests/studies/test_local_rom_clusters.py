@@ -11,7 +11,7 @@ from perturbax.studies import _snapshot_families as families
 from perturbax.studies import run_study
 from perturbax.studies.local_rom_clusters import CURVE, STUDY
 
-from .sampler_tables import failed
+from .tables import failed
 
 ERRORS = {"sine": (0.04, 4e-4), "Euclid": (0.25, 0.06), "parameters": (0.09, 8e-3), "means": (0.2, 0.05)}
 GAINS = np.array([0.25, 0.54, 0.75, 0.87])

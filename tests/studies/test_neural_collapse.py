@@ -1,14 +1,13 @@
 """The study of neural collapse: its judge can fail at every bar, and its picture is drawn of what is there."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
 from perturbax.studies import run_study
 from perturbax.studies.neural_collapse import STUDY
 
-from .sampler_tables import failed
+from .tables import changed, failed, made_up
 
 KNOWN = np.array([(-0.439, -1.142, 1.636), (-0.230, -0.252, 0.549)])
 SPREADS = np.geomspace(1e-3, 1e-1, 5)
@@ -36,16 +35,7 @@ def _record(cell):
 
 @pytest.fixture
 def table():
-    trials = STUDY.trials(STUDY.presets["small"])
-    return pd.DataFrame([{**t.cell, "seed": t.seed, **_record(t.cell)} for t in trials])
-
-
-def spoiled(table, column, change, part):
-    chosen = table["part"] == part
-    assert chosen.any()
-    table = table.copy()
-    table[column] = [change(value) if hit else value for value, hit in zip(table[column], chosen, strict=True)]
-    return table
+    return made_up(STUDY, _record)
 
 
 def test_a_table_with_good_values_meets_every_bar(table):
@@ -71,7 +61,7 @@ def test_a_table_with_good_values_meets_every_bar(table):
     ],
 )
 def test_a_value_on_the_wrong_side_is_missed(table, part, column, change, bar):
-    (missed,) = failed(STUDY, spoiled(table, column, change, part))
+    (missed,) = failed(STUDY, changed(table, column, change, part=part))
     assert bar in missed
 
 

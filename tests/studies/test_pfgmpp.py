@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from perturbax.studies import run_study
 from perturbax.studies.pfgmpp import STUDY
 
-from .sampler_tables import failed, spoiled
+from .tables import failed, spoiled
 
 _VALUES = {
     "frechet": 0.5, "frechet_0.1": 0.6, "frechet_0.2": 1.1, "frechet_0.4": 7.0, "frechet_floor": 0.28,

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from perturbax.studies import run_study
 from perturbax.studies.pig import STUDY
 
-from .sampler_tables import failed
+from .tables import failed
 
 _ERRORS = {"PIG": (2e-2, 1e-3, 5e-4), "PINN": (1.0, 5e-2, 4e-3), "fixed": (0.1, 2e-2, 5e-3), "L-BFGS": (0.5, 0.3, 0.2)}
 _FINAL = {"helmholtz": 5e-5, "flow mixing": 1e-3, "Klein-Gordon": 5e-3}

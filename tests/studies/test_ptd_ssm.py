@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from perturbax.studies import run_study
 from perturbax.studies.ptd_ssm import STUDY
 
-from .sampler_tables import failed
+from .tables import failed
 
 SPIKES = np.geomspace(0.3, 80.0, 8)
 

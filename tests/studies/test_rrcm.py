@@ -10,7 +10,7 @@ from perturbax.studies import run_study
 from perturbax.studies._smoothed_digits import RADII, attack, digits
 from perturbax.studies.rrcm import _CURVES, STUDY
 
-from .sampler_tables import failed
+from .tables import failed
 
 _ACR = {"rRCM, consistency": 0.37, "scratch, consistency": 0.33, "rRCM, Gauss": 0.34, "scratch, Gauss": 0.3}
 _RECORDS = {

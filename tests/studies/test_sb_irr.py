@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from perturbax.studies import run_study
 from perturbax.studies.sb_irr import STUDY
 
-from .sampler_tables import failed, spoiled
+from .tables import failed, spoiled
 
 _PATHS = np.random.default_rng(0).normal(size=(8, 21, 2))
 

@@ -1,14 +1,13 @@
 """The study of stability of SGD: its judge can fail at every bar, and its picture is drawn of what is there."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
 from perturbax.studies import run_study
 from perturbax.studies.sgd_stability import STUDY
 
-from .sampler_tables import failed
+from .tables import changed, failed, made_up
 
 NET_RATES, RATES = np.array([0.02, 0.04, 0.16]), np.array([0.001, 0.004, 0.008])
 
@@ -44,16 +43,7 @@ def _record(cell):
 
 @pytest.fixture
 def table():
-    trials = STUDY.trials(STUDY.presets["small"])
-    return pd.DataFrame([{**t.cell, "seed": t.seed, **_record(t.cell)} for t in trials])
-
-
-def spoiled(table, column, change, **cell):
-    chosen = np.logical_and.reduce([table[name] == value for name, value in cell.items()])
-    assert chosen.any()
-    table = table.copy()
-    table[column] = [change(value) if hit else value for value, hit in zip(table[column], chosen, strict=True)]
-    return table
+    return made_up(STUDY, _record)
 
 
 def test_a_table_with_good_values_meets_every_bar(table):
@@ -83,15 +73,15 @@ def test_a_table_with_good_values_meets_every_bar(table):
     ],
 )
 def test_a_value_on_the_wrong_side_is_missed(table, cell, column, change, bar):
-    (missed,) = failed(STUDY, spoiled(table, column, change, **cell))
+    (missed,) = failed(STUDY, changed(table, column, change, **cell))
     assert bar in missed
 
 
 def test_runs_that_diverged_count_for_nothing(table):
-    diverged = spoiled(table, "loss", lambda v: np.full_like(v, np.nan), part="nets")
+    diverged = changed(table, "loss", lambda v: np.full_like(v, np.nan), part="nets")
     bars = {bar.name: bar for bar in STUDY.judge(diverged)}
     assert sum(np.isnan(bar.measured) for bar in bars.values()) == 3
-    wide = spoiled(table, "loss", lambda v: np.array([1e-6, 1e-6, np.nan]), part="nets", optimiser="GD")
+    wide = changed(table, "loss", lambda v: np.array([1e-6, 1e-6, np.nan]), part="nets", optimiser="GD")
     # The largest rate that is left is gentle.
     (missed,) = failed(STUDY, wide)
     assert "at the largest rate" in missed

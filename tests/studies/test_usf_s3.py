@@ -9,7 +9,7 @@ from perturbax import diffusion
 from perturbax.studies import run_study
 from perturbax.studies.usf_s3 import STUDY
 
-from .sampler_tables import failed, spoiled
+from .tables import failed, spoiled
 
 _SCHEDULE = diffusion.SolverSchedule([-5.0, -1.0, 2.0, 4.5], 2, correctors="pseudo").to_json()
 

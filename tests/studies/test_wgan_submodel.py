@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from perturbax.studies import run_study
 from perturbax.studies.wgan_submodel import METHODS, STUDY, _on_a_line, _side
 
-from .sampler_tables import failed
+from .tables import failed
 
 
 def _record(cell):
