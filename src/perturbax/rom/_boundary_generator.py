@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from scipy.spatial.distance import cdist
 
 from ..core import check_array, check_instance, check_integer, check_key, raise_if_failed
-from ..stats import sampling_floor, sliced_wasserstein_1
+from ..stats import sampling_floor, sliced_wasserstein
 from ._boundary_problem import TRACES_PER_MODE, Standardised, SubmodelProblem
 from ._monte_carlo import MonteCarlo, VarianceShares, variance_shares
 from ._trace_law import AbstractGeneratorMethod, AbstractTraceLaw
@@ -225,7 +225,7 @@ def _judged(
         return None, 0.0
 
     def sliced(x: Any, y: Any) -> float:
-        return sliced_wasserstein_1(x, y, direction_key, _DIRECTIONS)
+        return sliced_wasserstein(x, y, direction_key, _DIRECTIONS, order=1)
 
     floor = sampling_floor(sliced, problem.standardised(), min(len(held), len(problem.traces) // 2), floor_key).mean
     radius = np.sort(cdist(drawn, drawn), 1)[:, _NEIGHBOUR]

@@ -99,7 +99,9 @@ def _generator(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
     means = np.array([found.monte_carlo(load_key, submodel.energy, 4000, [p]).mean().value for p in LOADS])
     record = {
         "sliced": float(
-            np.mean([stats.sliced_wasserstein_1(t / problem.scale, true, direction_key, DIRECTIONS) for t in drawn])
+            np.mean(
+                [stats.sliced_wasserstein(t / problem.scale, true, direction_key, DIRECTIONS, order=1) for t in drawn]
+            )
         ),
         "energy_distance": float(np.mean([_on_a_line(e, energy) for e in energies]) / energy.std()),
         # The plate is linear: the energy at a load is its square times that at load 1.
@@ -149,7 +151,7 @@ def _submodel(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
     floors = [
         stats.sampling_floor(distance, rows, test, jax.random.key(0), repeats=10).mean
         for distance in (
-            lambda x, y: stats.sliced_wasserstein_1(x[:, :-1], y[:, :-1], jax.random.key(1), DIRECTIONS),
+            lambda x, y: stats.sliced_wasserstein(x[:, :-1], y[:, :-1], jax.random.key(1), DIRECTIONS, order=1),
             lambda x, y: _on_a_line(x[:, -1], y[:, -1]),
         )
     ]
