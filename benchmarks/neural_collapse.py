@@ -1,7 +1,5 @@
 """Neural collapse: metrics of many feature matrices against torch and NumPy, and minimisers against SciPy's L-BFGS."""
 
-import time
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -10,21 +8,10 @@ import scipy
 import torch
 from scipy.optimize import minimize
 
+from _timing import seconds
 from perturbax import core, dynamics, stats
 
-REPEATS = 7
 BATCH, SAMPLES, CLASSES, WIDTH = 64, 1000, 10, 64
-
-
-def seconds(call: Callable[[], Any], repeats: int = REPEATS) -> float:
-    """The median time of a call that is warm."""
-    jax.block_until_ready(call())
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        jax.block_until_ready(call())
-        times.append(time.perf_counter() - start)
-    return float(np.median(times))
 
 
 def in_numpy(h: Any, labels: Any) -> float:

@@ -146,9 +146,14 @@ def test_a_run_that_goes_wrong_stops_and_says_so(options, result):
         ({"learning_rate": 0.0}, "learning_rate"),
         ({"ema": 1.5}, "ema"),
         ({"every": 0}, "every"),
+        ({"tolerance": -1.0}, "tolerance"),
+        ({"largest_loss": np.nan}, "largest_loss"),
+        ({"largest_penalty": -1.0}, "largest_penalty"),
+        ({"grace": -1}, "grace"),
+        ({"score": 3.0}, "score"),
         ({"key": 3}, "key"),
     ],
 )
-def test_wrong_input_is_refused_by_name(options, message):
+def test_wrong_input_is_refused_by_name(without_type_checks, options, message):
     with pytest.raises((ValueError, TypeError), match=message):
         fit(**options)

@@ -134,6 +134,13 @@ def test_distance_and_recall_tell_a_right_law_from_a_poor_one(fitted):
     assert fitted["WGANGP"].distance.value > right.distance.value
 
 
+def test_recall_does_not_depend_on_how_many_distances_are_held_at_once(problem, gaussian, monkeypatch):
+    monkeypatch.setattr("perturbax.rom._boundary_generator._ROWS", 7)
+    again = rom.boundary_generator(problem, rom.PCAGaussian(), key=KEYS[0])
+    assert again.recall == gaussian.recall
+    assert again.distance == gaussian.distance
+
+
 def test_what_a_network_has_learned_is_chosen_by_the_traces_set_aside(problem):
     data = problem.split(KEYS[0])
     assert (len(data.u), len(data.held_u)) == (350, 50)

@@ -60,9 +60,27 @@ def test_sliced_distance_to_scaled_gaussian_is_closed_form():
     assert sliced_wasserstein(x, 3.0 * x + 1.0, KEY) == pytest.approx(np.sqrt(1 + 4), rel=1e-2)
 
 
+@pytest.mark.parametrize("m", [40, 25])
+def test_on_a_line_order_1_is_the_earth_movers_distance(m):
+    x, y = sample(40, 1, 0), sample(m, 1, 1) ** 3
+    wanted = stats.wasserstein_distance(x[:, 0], y[:, 0])
+    assert sliced_wasserstein(x, y, KEY, projections=3, order=1) == pytest.approx(wanted)
+
+
+def test_order_1_sees_a_shift_by_its_mean_projection_and_never_more_than_order_2():
+    x, y = sample(60, 3, 0), sample(50, 3, 1) ** 3
+    shifted = sliced_wasserstein(x, x + np.array([2.0, 0.0, 0.0]), KEY, projections=4000, order=1)
+    assert shifted == pytest.approx(1.0, rel=0.03)  # E |a.s| on the sphere of three dimensions is |s| / 2
+    assert sliced_wasserstein(x, y, KEY, order=1) < sliced_wasserstein(x, y, KEY)
+
+
 def test_distances_are_symmetric_zero_on_equal_samples_and_scale():
     x, y = sample(25, 4, 0), sample(25, 4, 1) + 0.5
-    for distance in (wasserstein, lambda a, b: sliced_wasserstein(a, b, KEY)):
+    for distance in (
+        wasserstein,
+        lambda a, b: sliced_wasserstein(a, b, KEY),
+        lambda a, b: sliced_wasserstein(a, b, KEY, order=1),
+    ):
         assert distance(x, x[::-1]) == pytest.approx(0.0, abs=1e-7)
         assert distance(x, y) == pytest.approx(distance(y, x))
         assert distance(3 * x, 3 * y) == pytest.approx(3 * distance(x, y))
@@ -111,5 +129,7 @@ def test_bad_samples_are_refused_with_the_way_out():
         sliced_wasserstein(x, np.full((5, 2), np.nan), KEY)
     with pytest.raises(ValueError, match="projections must be"):
         sliced_wasserstein(x, x, KEY, projections=0)
+    with pytest.raises(ValueError, match="order must be"):
+        sliced_wasserstein(x, x, KEY, order=3)
     with pytest.raises(ValueError, match="epsilon must be"):
         sinkhorn_wasserstein(x, x, epsilon=0.0)

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from perturbax.studies import run_study
-from perturbax.studies.wgan_submodel import METHODS, STUDY, _on_a_line, _side
+from perturbax.studies.wgan_submodel import METHODS, STUDY, _side
 
 from .tables import failed
 
@@ -38,7 +38,7 @@ def test_a_table_as_claimed_meets_every_bar():
     [
         ("WGANGP", "sliced", 0.0946, ["two true samples", "PCA-Gaussian"]),
         ("WGANGP", "energy_distance", 0.106, ["W1 of the strain energy"]),
-        ("WGANGP", "mean_error", 0.151, ["mean strain energy"]),
+        ("WGANGP", "mean_error", 0.081, ["mean strain energy"]),
         ("WGANGP", "mode_gap", 0.081, ["share of holes"]),
         ("PCAGaussian", "sliced", 0.088, ["traces, WGAN-GP over PCA-Gaussian"]),
         ("PCAGaussian", "energy_distance", 0.11, ["W1 of the strain energy"]),
@@ -71,12 +71,11 @@ def test_what_is_missing_meets_no_bar_and_is_not_drawn(part):
     assert isinstance(STUDY.plot(table), Figure)
 
 
-def test_the_classifier_tells_the_sides_apart_and_lines_are_compared_in_order():
+def test_the_classifier_tells_the_sides_apart():
     above = np.arange(60) % 2 == 0
     traces = np.random.default_rng(0).normal(size=(60, 4)) + 6.0 * above[:, None]
     side = _side({"traces": traces, "above": above})
     assert (side(traces), side(traces[above]), side(traces[~above])) == (0.5, 1.0, 0.0)
-    assert _on_a_line(np.array([3.0, 0.0]), np.array([1.0, 3.0])) == 0.5
 
 
 @pytest.mark.slow

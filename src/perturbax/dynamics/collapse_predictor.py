@@ -31,7 +31,7 @@ class CollapsePredictor(AbstractFlowMethod):
     **Returns:** a frozen method for `dynamics.flow`, whose solution has the one time infinity.
 
     **Raises:** `TypeError`, `ValueError` for another order, classes of different sizes, or a problem with
-    `feature_decay + proximity = 0`.
+    `feature_decay + proximity = 0`; `SolverError`, when used, when Newton's method for the singular values fails.
 
     Source: Tirer, Huang & Niles-Weed 2023, arXiv 2210.16658, derived anew for the weights here; order 0 is collapse as
     in Tirer & Bruna 2022, arXiv 2202.08087.

@@ -31,7 +31,7 @@ class TrainedLayer(AbstractFlowMethod):
 
     **Arguments:**
 
-    - `steps`: of SGD; `points`: how many times the solution is kept, without the start.
+    - `steps`: of SGD; `points`: how many times at most the solution is kept, without the start.
     - `rate`, `momentum`: of SGD; `batch_size`: samples in a batch, all when there are fewer.
     - `activation`: of the layer.
 

@@ -4,6 +4,10 @@ r"""Two networks that are trained against each other, with a condition: a genera
 
 with fresh batches and fresh noise `z ~ N(0, I)` in each update. A game says what the losses are. Both players use Adam
 with `beta = (0, 0.9)` (Gulrajani et al. 2017).
+
+It is not `core.fit`, which descends one loss of one model and keeps the lowest of one validation loss: here two losses
+are descended in turn, the generator or its average is kept by scores that are equal up to sampling, and a penalty can
+end the run.
 """
 
 import abc
@@ -110,6 +114,8 @@ def fit_gan(
       diverged.
     - `progress`: as `show` of `core.progress`.
 
+    Nothing is written to a file, so that a run that is interrupted begins anew.
+
     **Returns:** a `GANFit`; a run that failed is told by its `result`.
 
     **Raises:** `TypeError`, `ValueError` for arguments that do not fit.
@@ -133,6 +139,11 @@ def fit_gan(
     rate = check_number("learning_rate", learning_rate, minimum=0.0, exclusive=True)
     ema = check_number("ema", ema, minimum=0.0, maximum=1.0)
     tolerance = check_number("tolerance", tolerance, minimum=0.0)
+    largest_loss = check_number("largest_loss", largest_loss, minimum=0.0)
+    largest_penalty = check_number("largest_penalty", largest_penalty, minimum=0.0)
+    grace = check_integer("grace", grace, minimum=0)
+    if score is not None and not callable(score):
+        raise TypeError(f"score must be callable as score(generator), got {type(score).__name__}")
     round_ = _Round(game, critic_steps, batch_size, every)
     state, static = _begin(generator, critic)
     data = (jnp.asarray(u), jnp.asarray(p), jnp.float32(rate), jnp.float32(ema), check_key("key", key))

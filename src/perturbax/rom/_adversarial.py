@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core import Result
 from ..nn import AbstractGame, GANFit, fit_gan
-from ..stats import sampling_floor, sliced_wasserstein_1
+from ..stats import sampling_floor, sliced_wasserstein
 from ._boundary_problem import Standardised
 from ._trace_law import FittedLaw, NetworkLaw
 
@@ -76,7 +76,7 @@ def distance_to_held(game: AbstractGame, data: Standardised, key: Any) -> Callab
         drawn = np.asarray(_called(generator, z, p))
         if not np.isfinite(drawn).all():
             return np.inf
-        return sliced_wasserstein_1(drawn, data.held_u, direction_key, _DIRECTIONS)
+        return sliced_wasserstein(drawn, data.held_u, direction_key, _DIRECTIONS, order=1)
 
     return distance
 
@@ -86,7 +86,7 @@ def noise_of_distance(data: Standardised, key: Any) -> float:
     rows, (direction_key, pair_key) = np.concatenate([data.u, data.held_u]), jax.random.split(key)
 
     def distance(x: Any, y: Any) -> float:
-        return sliced_wasserstein_1(x, y, direction_key, _DIRECTIONS)
+        return sliced_wasserstein(x, y, direction_key, _DIRECTIONS, order=1)
 
     return sampling_floor(distance, rows, min(len(data.held_u), len(rows) // 2), pair_key, repeats=10).std
 

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from scipy.spatial.distance import cdist
 
 from ..core import check_array, check_instance, check_integer, check_key, raise_if_failed
-from ..stats import sampling_floor, sliced_wasserstein_1
+from ..stats import sampling_floor, sliced_wasserstein
 from ._boundary_problem import TRACES_PER_MODE, Standardised, SubmodelProblem
 from ._monte_carlo import MonteCarlo, VarianceShares, variance_shares
 from ._trace_law import AbstractGeneratorMethod, AbstractTraceLaw
@@ -24,6 +24,8 @@ _BLOCK = 4096
 _NEIGHBOUR, _REPEATS, _LEAST_RECALL = 3, 4, 0.5
 # Rounding errors of parameters at the ends of the range.
 _SLACK = 1e-9
+# Rows whose distances to all others are held at once.
+_ROWS = 1024
 
 
 class Distance(NamedTuple):
@@ -225,12 +227,18 @@ def _judged(
         return None, 0.0
 
     def sliced(x: Any, y: Any) -> float:
-        return sliced_wasserstein_1(x, y, direction_key, _DIRECTIONS)
+        return sliced_wasserstein(x, y, direction_key, _DIRECTIONS, order=1)
 
     floor = sampling_floor(sliced, problem.standardised(), min(len(held), len(problem.traces) // 2), floor_key).mean
-    radius = np.sort(cdist(drawn, drawn), 1)[:, _NEIGHBOUR]
-    recall = float((cdist(held, drawn) <= radius).any(1).mean())
+    # Each row is the nearest one to itself.
+    radius = _by_distances(drawn, drawn, lambda d: np.partition(d, _NEIGHBOUR, 1)[:, _NEIGHBOUR])
+    recall = float(_by_distances(held, drawn, lambda d: (d <= radius).any(1)).mean())
     return Distance(sliced(drawn[: len(held)], held), floor), recall
+
+
+def _by_distances(x: np.ndarray, y: np.ndarray, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """A function of the distances of each row of `x` to all of `y`, in memory that is linear in their number."""
+    return np.concatenate([function(cdist(x[i : i + _ROWS], y)) for i in range(0, len(x), _ROWS)])
 
 
 @eqx.filter_jit

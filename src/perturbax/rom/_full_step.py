@@ -9,10 +9,10 @@ from typing import Any
 import equinox as eqx
 import jax
 import numpy as np
-import scipy.sparse.linalg
 from jaxtyping import Float
 
 from ..core import Result, SolverError
+from ..linalg import factor_symmetric
 from ..systems import Viscoplastic
 
 # Of the largest residual that forces, given displacements and temperatures make on the body as it was.
@@ -64,10 +64,7 @@ class FullModel:
                 return FullState(u, _host(state), np.asarray(stress))
             matrix = self.pattern.matrix(blocks)
             u = u.copy()
-            # The tangent is symmetric: an ordering of A + A' and the diagonal as pivots halve the fill-in.
-            u[body.free] += scipy.sparse.linalg.splu(
-                matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
-            ).solve(residual)
+            u[body.free] += factor_symmetric(matrix).solve(residual)
             self.solves += 1
         raise SolverError(f"full model, step {k} at time {problem.times[k]:g}: {Result[result]}")
 

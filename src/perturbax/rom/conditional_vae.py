@@ -25,7 +25,8 @@ _START_SIGMA = 0.3
 
 
 class ConditionalVAE(AbstractGeneratorMethod):
-    """A variational autoencoder conditioned on the parameters. Stable to train, and smoother than the truth.
+    """A variational autoencoder conditioned on the parameters. Stable to train, but its traces are rough:
+    in the study `wgan-submodel` they have up to five times the true strain energy.
 
     **Arguments:** `latent`: size of the latent variable; `hidden`: widths of encoder and decoder; `learning_rate` of
     Adam, `steps`, `batch`: of the training; the best of evaluations each 250 steps on the traces set aside is kept.

@@ -83,7 +83,6 @@ from ._series import stationary_gaussian as stationary_gaussian
 from ._sieve import AbstractSieve as AbstractSieve
 from ._sieve import AffineMaps as AffineMaps
 from ._sieve import ReLUNetworks as ReLUNetworks
-from ._sliced_wasserstein_1 import sliced_wasserstein_1 as sliced_wasserstein_1
 from ._subset_search import AllSubsets as AllSubsets
 from ._subset_search import Classes as Classes
 from ._subset_search import Greedy as Greedy
@@ -237,7 +236,6 @@ __all__ = [
     "save_distribution",
     "sinkhorn_wasserstein",
     "sliced_wasserstein",
-    "sliced_wasserstein_1",
     "stationary_gaussian",
     "status_of_ledger",
     "wasserstein",

@@ -71,6 +71,7 @@ def _generator(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
     import warnings
 
     import jax
+    from scipy.stats import wasserstein_distance
 
     from perturbax import rom, stats
 
@@ -99,9 +100,11 @@ def _generator(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
     means = np.array([found.monte_carlo(load_key, submodel.energy, 4000, [p]).mean().value for p in LOADS])
     record = {
         "sliced": float(
-            np.mean([stats.sliced_wasserstein_1(t / problem.scale, true, direction_key, DIRECTIONS) for t in drawn])
+            np.mean(
+                [stats.sliced_wasserstein(t / problem.scale, true, direction_key, DIRECTIONS, order=1) for t in drawn]
+            )
         ),
-        "energy_distance": float(np.mean([_on_a_line(e, energy) for e in energies]) / energy.std()),
+        "energy_distance": float(np.mean([wasserstein_distance(e, energy) for e in energies]) / energy.std()),
         # The plate is linear: the energy at a load is its square times that at load 1.
         "mean_error": float(np.abs(means / (reference * np.square(LOADS)) - 1.0).max()),
         "mode_gap": float(abs(np.mean([side(t) for t in drawn]) - side(new["traces"]))),
@@ -125,13 +128,9 @@ def _side(seen: Mapping[str, np.ndarray]) -> Any:
     return lambda traces: float(np.mean(classifier.predict(traces)))
 
 
-def _on_a_line(x: np.ndarray, y: np.ndarray) -> float:
-    """W1 of two samples of one size."""
-    return float(np.abs(np.sort(x) - np.sort(y)).mean())
-
-
 def _submodel(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
     import jax
+    from scipy.stats import wasserstein_distance
 
     from perturbax import rom, stats
 
@@ -149,8 +148,8 @@ def _submodel(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
     floors = [
         stats.sampling_floor(distance, rows, test, jax.random.key(0), repeats=10).mean
         for distance in (
-            lambda x, y: stats.sliced_wasserstein_1(x[:, :-1], y[:, :-1], jax.random.key(1), DIRECTIONS),
-            lambda x, y: _on_a_line(x[:, -1], y[:, -1]),
+            lambda x, y: stats.sliced_wasserstein(x[:, :-1], y[:, :-1], jax.random.key(1), DIRECTIONS, order=1),
+            lambda x, y: wasserstein_distance(x[:, -1], y[:, -1]),
         )
     ]
     side = _side({name: x[: cell["train"]] for name, x in solved.items()})
@@ -231,10 +230,11 @@ def judge(table: "pd.DataFrame") -> list[Bar]:
         Bar(
             "mean strain energy at a known load, largest relative error",
             of("mean_error"),
-            0.15,
+            0.08,
             "<=",
-            note="0.08 was not measured, and left to the first run to fix: three seeds gave 0.083, 0.114 and 0.119, "
-            "stored traces 0.124, PCA-Gaussian 0.307",
+            note="after 3000 steps the networks follow the load too weakly: the mean is 8, 12 and 11 % too large at "
+            "0.6 and 8, 7 and 5 % too small at 1.4; after 9000 steps the first of them has 0.071. Stored traces have "
+            "0.124, PCA-Gaussian 0.307",
         ),
         Bar("share of holes above, difference to the true traces", of("mode_gap"), 0.08, "<=", note=note),
         Bar("true traces: relative error inside the submodel", alone("interior_error"), 1e-9, "<="),
