@@ -224,6 +224,15 @@ def test_a_number_as_a_boolean_is_undecided_where_it_may_be_zero():
     np.testing.assert_array_equal(found.upper, [5.0, 1.0, 1.0, 5.0, 5.0])
 
 
+def test_choices_that_are_known_go_together_with_those_that_are_not():
+    def chosen(x):
+        return x * 0.0 + jnp.where(jnp.concatenate([jnp.array([True, False]), x[2:] > 0.0]), 1.0, 5.0)
+
+    found = verify.bound(chosen, verify.Box(-np.ones(4, np.float32), np.float32([1.0, 1.0, 1.0, -0.5])), verify.IBP())
+    np.testing.assert_array_equal(found.lower, [1.0, 5.0, 1.0, 5.0])
+    np.testing.assert_array_equal(found.upper, [1.0, 5.0, 5.0, 5.0])
+
+
 @pytest.mark.slow
 def test_derivatives_of_networks_have_bounds():
     slope = jax.jacfwd(lambda x: jnp.tanh(W @ x))

@@ -50,7 +50,7 @@ def _structural(equation: Equation, *values: Any) -> tuple[Interval, ...]:
     for i, value in enumerate(values):
         if allowed is not None and i not in allowed and isinstance(value, Interval):
             raise ValueError(f"an index of {equation.name} at {equation.source} must not depend on perturbed values")
-    if equation.outputs[0].dtype == bool and values[0].lower.dtype != bool:
+    if equation.name == "convert_element_type" and equation.outputs[0].dtype == bool:
         return _is_nonzero(values[0])
     lower, upper = zip(*map(ends, values), strict=True)
     return tuple(map(Interval, equation.bind(*lower), equation.bind(*upper)))
