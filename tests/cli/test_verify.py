@@ -1,5 +1,6 @@
 """`perturbax verify`: networks and properties from files, verdicts as exit codes and files."""
 
+import gzip
 import json
 
 import jax.numpy as jnp
@@ -88,7 +89,10 @@ class TestFolder:
 
     def test_every_instance_gets_a_row_and_none_is_done_twice(self, question, tmp_path, capsys):
         out = tmp_path / "results.csv"
-        (question / "instances.csv").write_text("net.onnx,safe.vnnlib,100\nnet.onnx,unsafe.vnnlib,100\nnone,none,1\n")
+        (question / "packed.onnx.gz").write_bytes(gzip.compress((question / "net.onnx").read_bytes()))
+        (question / "instances.csv").write_text(
+            "net.onnx,safe.vnnlib,100\npacked.onnx,unsafe.vnnlib,100\nnone,none,1\n"
+        )
         assert run(question, "-o", out, "--batch", 8, "--json") == 0
         told = json.loads(capsys.readouterr().out)
         assert told["results"] == {"unsat": 1, "sat": 1, "error": 1}
@@ -96,7 +100,7 @@ class TestFolder:
         assert lines[0] == "network,property,result,seconds,reason"
         assert [line.split(",")[:3] for line in lines[1:3]] == [
             ["net.onnx", "safe.vnnlib", "unsat"],
-            ["net.onnx", "unsafe.vnnlib", "sat"],
+            ["packed.onnx", "unsafe.vnnlib", "sat"],
         ]
         assert "none" in lines[3]
         assert run(question, "-o", out, "--timeout", 1e-9) == 0  # nothing is left to run out of time

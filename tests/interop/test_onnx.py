@@ -1,5 +1,6 @@
 """Networks of ONNX files: every operator against onnxruntime, the function that they become, and what is refused."""
 
+import gzip
 import re
 import warnings
 
@@ -400,6 +401,12 @@ class TestWhatIsRefused:
         (tmp_path / "a.onnx").write_bytes(content)
         with pytest.raises(ValueError, match=r"a\.onnx is damaged or no ONNX file"):
             interop.read_onnx(tmp_path / "a.onnx")
+
+    def test_a_packed_file_that_is_cut_short(self, tmp_path):
+        content = gzip.compress(residual_model().SerializeToString(), mtime=0)
+        (tmp_path / "a.onnx.gz").write_bytes(content[: len(content) // 2])
+        with pytest.raises(ValueError, match=r"a\.onnx\.gz is damaged .* it is no intact gzip file"):
+            interop.read_onnx(tmp_path / "a.onnx.gz")
 
     def test_a_file_that_is_cut_short(self, tmp_path):
         content = residual_model().SerializeToString()

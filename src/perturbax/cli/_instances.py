@@ -56,7 +56,7 @@ def run_instances(folder: Path, out: Path, decide: Callable[[Path, Path, float],
         if (network, prop) in known:
             continue
         try:
-            found = decide(folder / network, _unpacked_or_packed(folder / prop), seconds)
+            found = decide(_unpacked_or_packed(folder / network), _unpacked_or_packed(folder / prop), seconds)
         except (ValueError, TypeError, NotImplementedError, OSError) as error:
             # A file that cannot be read, or an operator without a rule, is the answer of a row, not the end of all.
             found = ("error", 0.0, " ".join(str(error).split()))

@@ -25,6 +25,7 @@ from ._onnx_recurrent import RECURRENT
 from ._onnx_reduce import REDUCTIONS
 from ._onnx_resize import RESIZE
 from ._onnx_shape import SHAPES
+from ._packed import read_packed
 
 # Before version 7 every operator had broadcasting rules of its own.
 _OLDEST_OPSET = 7
@@ -95,7 +96,7 @@ def read_onnx(path: str | os.PathLike[str]) -> tuple[OnnxFunction, dict[str, jax
 
     The parameters are the floating-point tensors of the file that have at least one axis, by name, in the precision
     that JAX is set to when the file is read. Scalars, integers and what shapes are computed from stay constants of the
-    function. External data is read from the folder of the file.
+    function. External data is read from the folder of the file. A name that ends with `.gz` is that of a packed file.
 
     **Arguments:** `path`: of the file.
 
@@ -154,7 +155,7 @@ def _load(path: Path) -> Any:
     except ImportError:
         raise ImportError("reading ONNX files needs the extra: pip install 'perturbax[onnx]'") from None
     try:
-        model = onnx.load(path)
+        model = onnx.load_model_from_string(read_packed(path)) if path.suffix == ".gz" else onnx.load(path)
         if not model.graph.node and not model.graph.output:
             raise ValueError("it holds no graph")
         return onnx.inliner.inline_local_functions(model) if len(model.functions) else model

@@ -9,11 +9,9 @@ The property of the network holds when no input does. Here the assertions become
 with a disjunction of conjunctions of linear inequalities.
 """
 
-import gzip
 import itertools
 import os
 import re
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +21,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..core import check_array, check_choice, write_atomic
+from ._packed import read_packed
 
 # More alternatives than any file of the competition has; a product of disjunctions grows fast.
 _MOST_ALTERNATIVES = 100_000
@@ -194,12 +193,7 @@ def write_vnnlib_result(path: str | os.PathLike[str], status: str, x: Any = None
 
 
 def _text(path: Path) -> str:
-    raw = path.read_bytes()
-    if path.suffix == ".gz":
-        try:
-            raw = gzip.decompress(raw)
-        except (OSError, EOFError, zlib.error) as error:
-            raise ValueError(f"it is no intact gzip file: {error}") from None
+    raw = read_packed(path)
     try:
         return raw.decode()
     except UnicodeDecodeError as error:
