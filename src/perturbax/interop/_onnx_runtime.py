@@ -2,9 +2,12 @@
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from ._packed import read_packed
 
 
 def onnxruntime_function(path: str | os.PathLike[str]) -> Callable[..., Any]:
@@ -31,7 +34,9 @@ def onnxruntime_function(path: str | os.PathLike[str]) -> Callable[..., Any]:
     except ImportError:
         raise ImportError("onnxruntime is not installed: pip install onnxruntime") from None
     try:
-        session = onnxruntime.InferenceSession(os.fspath(path), providers=["CPUExecutionProvider"])
+        # By its name where that is a plain file, since external data lies beside it.
+        model = read_packed(Path(path)) if os.fspath(path).endswith(".gz") else os.fspath(path)
+        session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     except Exception as error:  # its errors share no base class of their own
         raise ValueError(f"onnxruntime cannot load {os.fspath(path)}: {error}") from None
     dtypes = {value.name: _DTYPES.get(value.type, np.float32) for value in session.get_inputs()}
