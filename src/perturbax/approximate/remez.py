@@ -68,12 +68,14 @@ class Remez(AbstractFitMethod):
         signs = (-1.0) ** np.arange(m)
         # Below this the error is that of the arithmetic, and does not alternate.
         rounding = 100.0 * np.finfo(float).eps * np.abs(f / u).max()
+        # Residuals are known up to this: errors that differ by less are level.
+        noise = 0.1 * rounding
         for steps in range(1, self.max_steps + 1):
             system = np.column_stack([basis[chosen], signs * u[chosen]])
             *c, E = np.linalg.solve(system, f[chosen])
             error = (f - basis @ np.array(c)) / u
             largest = np.abs(error).max()
-            if largest <= max(abs(E) * (1.0 + self.tolerance), rounding):
+            if largest <= max(abs(E) * (1.0 + self.tolerance) + noise, rounding):
                 series = Series(c, domain=[problem.lower, problem.upper])
                 program = horner(monomials(series))
                 return approximated(problem, program, len(t), steps=steps, levelled=abs(float(E)))

@@ -36,6 +36,7 @@ from ._lbfgs import LBFGS as LBFGS
 from ._least_squares import Points as Points
 from ._lm import LM as LM
 from ._optimiser import AbstractOptimiser as AbstractOptimiser
+from ._optimiser import AbstractPhase as AbstractPhase
 from ._optimiser import Chain as Chain
 from ._problem import PDEProblem as PDEProblem
 from ._sampler import AbstractSampler as AbstractSampler
@@ -77,6 +78,7 @@ __all__ = [
     "AbstractGaussians",
     "AbstractOptimiser",
     "AbstractPDEMethod",
+    "AbstractPhase",
     "AbstractSampler",
     "AbstractSimulation",
     "Adam",

@@ -5,11 +5,11 @@ from typing import Any
 from ..core import adam, check_number
 from ._descent import begin, descend
 from ._least_squares import Points
-from ._optimiser import AbstractOptimiser, Outcome
+from ._optimiser import AbstractPhase, Outcome
 from ._problem import PDEProblem
 
 
-class Adam(AbstractOptimiser):
+class Adam(AbstractPhase):
     """Adam, with a rate that falls to 0 as a cosine.
 
     For large numbers of parameters and points that change all the time; where `LM` fits, it is far more accurate.

@@ -8,11 +8,11 @@ import optax
 from ..core import check_integer
 from ._descent import begin, descend
 from ._least_squares import Points
-from ._optimiser import AbstractOptimiser, Outcome
+from ._optimiser import AbstractPhase, Outcome
 from ._problem import PDEProblem
 
 
-class LBFGS(AbstractOptimiser):
+class LBFGS(AbstractPhase):
     """L-BFGS with a line search that meets the strong Wolfe conditions.
 
     Needs float64 to go on for long. When the points change its memory, which belongs to another function then, is

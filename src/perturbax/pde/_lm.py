@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 
 from ..core import check_integer, check_number
 from ._least_squares import Points, loss, rows_and_jacobian
-from ._optimiser import AbstractOptimiser, Outcome, repeat
+from ._optimiser import AbstractPhase, Outcome, repeat
 from ._problem import PDEProblem
 
 _ACCEPTED, _REJECTED = 1.0 / 3.0, 4.0
@@ -23,7 +23,7 @@ _ACCEPTED, _REJECTED = 1.0 / 3.0, 4.0
 _FLOOR = {8: 1e-15, 4: 1e-6}
 
 
-class LM(AbstractOptimiser):
+class LM(AbstractPhase):
     """Levenberg-Marquardt with one small gradient per point in the place of the Jacobian of everything.
 
     For up to some 5000 parameters. A step costs the Jacobian, `min(rows, parameters)^2 max(rows, parameters)`

@@ -26,19 +26,25 @@ class Outcome(NamedTuple):
 
 
 class AbstractOptimiser(eqx.Module):
-    """A rule that makes the sum of squares smaller.
-
-    Its field `steps` is how many steps it makes in all, `chunk` after how many the history gets a row.
-    """
-
-    def __check_init__(self):
-        optimiser: Any = self
-        check_integer("steps", optimiser.steps, minimum=1)
-        check_integer("chunk", optimiser.chunk, minimum=1)
+    """A rule that makes the sum of squares smaller, or several one after another. Its field `steps` is how many steps
+    are made in all."""
 
     @property
-    def phases(self) -> tuple[Any, ...]:
-        """The optimisers that are run one after another."""
+    @abc.abstractmethod
+    def phases(self) -> tuple["AbstractPhase", ...]:
+        """The rules that are run one after another."""
+
+
+class AbstractPhase(AbstractOptimiser):
+    """One rule. Its field `chunk` is after how many of its steps the history gets a row."""
+
+    def __check_init__(self):
+        phase: Any = self
+        check_integer("steps", phase.steps, minimum=1)
+        check_integer("chunk", phase.chunk, minimum=1)
+
+    @property
+    def phases(self) -> tuple["AbstractPhase", ...]:
         return (self,)
 
     @abc.abstractmethod
@@ -68,7 +74,6 @@ class Chain(AbstractOptimiser):
 
     members: tuple[Any, ...]
     steps: int = eqx.field(init=False)
-    chunk: int = eqx.field(init=False)
 
     def __init__(self, members: Sequence[AbstractOptimiser]):
         self.members = tuple(members)
@@ -77,17 +82,10 @@ class Chain(AbstractOptimiser):
         for k, member in enumerate(self.members):
             check_instance(f"members[{k}]", member, AbstractOptimiser, "an optimiser such as LM()")
         self.steps = sum(member.steps for member in self.members)
-        self.chunk = max(member.chunk for member in self.members)
 
     @property
-    def phases(self) -> tuple[Any, ...]:
+    def phases(self) -> tuple[AbstractPhase, ...]:
         return tuple(phase for member in self.members for phase in member.phases)
-
-    def start(self, trained: Any) -> Any:
-        raise TypeError("a Chain is run phase by phase")
-
-    def run(self, problem: PDEProblem, trained: Any, frozen: Any, points: Points, state: Any, steps: Any) -> Outcome:
-        raise TypeError("a Chain is run phase by phase")
 
 
 def repeat(step: Any, carry: Any, capacity: int, steps: Any) -> tuple[Any, Float[Array, " capacity"]]:
