@@ -4,7 +4,6 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 
@@ -17,12 +16,7 @@ EXP2 = approximate.Target(jnp.exp2, 0.0, 1.0, points=64)
 QUICK = approximate.Evolution(max_operations=3, generations=12, children=32, tuner=approximate.Lawson(6, 20))
 
 
-@pytest.fixture(autouse=True, scope="module")
-def without_type_checks():
-    """So that the door itself is seen."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
+pytestmark = pytest.mark.usefixtures("without_type_checks")
 
 
 @pytest.fixture(scope="module")

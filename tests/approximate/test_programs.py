@@ -6,7 +6,6 @@ import subprocess
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 from hypothesis import given
@@ -27,12 +26,7 @@ TUNER = approximate.Lawson(steps=100, points=30)
 SLOTS = 6
 
 
-@pytest.fixture(autouse=True, scope="module")
-def without_type_checks():
-    """So that the door itself is seen."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
+pytestmark = pytest.mark.usefixtures("without_type_checks")
 
 
 def grown(seed, steps=12):
@@ -176,3 +170,11 @@ def test_ranks_and_survivors_are_those_of_their_definition():
 def test_bad_arguments_are_refused(make, message):
     with pytest.raises((ValueError, TypeError), match=message):
         make()
+
+
+def test_a_program_is_a_function_for_jit_that_compiles_once():
+    program = approximate.fit(approximate.Target(jnp.exp2, 0.0, 1.0), approximate.Remez(3)).function
+    same = approximate.fit(approximate.Target(jnp.exp2, 0.0, 1.0), approximate.Remez(3)).function
+    assert program == same
+    assert hash(program) == hash(same)
+    np.testing.assert_allclose(jax.jit(program)(jnp.asarray(0.3)), program(np.float64(0.3)), rtol=1e-6)

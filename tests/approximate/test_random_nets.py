@@ -5,7 +5,6 @@ import dataclasses
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 
@@ -18,12 +17,7 @@ NARROW = approximate.ScatteredData(X, np.exp(-np.square(20.0 * X - 9.0)))
 TRACED: list[int] = []
 
 
-@pytest.fixture(autouse=True, scope="module")
-def without_type_checks():
-    """So that the door itself is seen."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
+pytestmark = pytest.mark.usefixtures("without_type_checks")
 
 
 def counting_sigmoid(z):

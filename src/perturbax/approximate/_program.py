@@ -17,7 +17,7 @@ class Program(eqx.Module):
     """A straight-line program in `x` with `+`, `-`, `*` and `/`.
 
     Called on an array of NumPy or JAX, traced or not, it computes in the array's precision, with its constants rounded
-    to it.
+    to it. It has no arrays itself, so that `jax.jit` takes it as the function that it is.
 
     **Arguments:** `code`: an instruction a row, `(operation, left, right)`, where operands are 0 for `x`, `1` to `K`
     for constants, and then the instructions; `constants`; `output`: the operand that is the value.
@@ -27,21 +27,36 @@ class Program(eqx.Module):
     ([5.0], 2)
     """
 
-    code: Int[np.ndarray, "T 3"]
-    constants: Float[np.ndarray, " K"]
-    output: int
+    instructions: tuple[tuple[int, int, int], ...] = eqx.field(static=True)
+    numbers: tuple[float, ...] = eqx.field(static=True)
+    output: int = eqx.field(static=True)
+
+    def __init__(self, code: Int[np.ndarray, "T 3"], constants: Float[np.ndarray, " K"], output: int):
+        self.instructions = tuple(map(tuple, np.asarray(code).tolist()))
+        self.numbers = tuple(np.asarray(constants, np.float64).tolist())
+        self.output = int(output)
+
+    @property
+    def code(self) -> Int[np.ndarray, "T 3"]:
+        """The instructions, a row each."""
+        return np.array(self.instructions, np.int64).reshape(-1, 3)
+
+    @property
+    def constants(self) -> Float[np.ndarray, " K"]:
+        """The constants."""
+        return np.array(self.numbers)
 
     @property
     def operations(self) -> int:
         """How many operations an evaluation takes."""
-        return len(self.code)
+        return len(self.instructions)
 
     def __call__(self, x: Any) -> Any:
-        values = [x, *map(float, self.constants)]
-        for operation, left, right in self.code.tolist():
+        values = [x, *self.numbers]
+        for operation, left, right in self.instructions:
             a, b = values[left], values[right]
             values.append(_APPLY[operation](a, b))
-        return values[self.output] + 0.0 * x if self.output <= len(self.constants) else values[self.output]
+        return values[self.output] + 0.0 * x if self.output <= len(self.numbers) else values[self.output]
 
     def to_python(self, name: str = "approximation") -> str:
         """The source of a function for numbers and arrays of any library."""
@@ -71,10 +86,10 @@ class Program(eqx.Module):
             """The text and how strongly it binds: 1 a sum, 2 a product, 3 an atom."""
             if operand == 0:
                 return "x", 3
-            if operand <= len(self.constants):
-                value = self.constants[operand - 1]
+            if operand <= len(self.numbers):
+                value = self.numbers[operand - 1]
                 return _decimal(value, digits), 3 if value >= 0.0 else 1
-            operation, left, right = self.code[operand - 1 - len(self.constants)].tolist()
+            operation, left, right = self.instructions[operand - 1 - len(self.numbers)]
             (a, a_binds), (b, b_binds) = expression(left), expression(right)
             if operation == 3:
                 return rf"\frac{{{a}}}{{{b}}}", 3
@@ -89,16 +104,16 @@ class Program(eqx.Module):
     def _lines(self, written: Any) -> list[tuple[int, str, str, str]]:
         return [
             (i, _SIGNS[operation], self._name(left, written), self._name(right, written))
-            for i, (operation, left, right) in enumerate(self.code.tolist())
+            for i, (operation, left, right) in enumerate(self.instructions)
         ]
 
     def _name(self, operand: int, written: Any) -> str:
-        K = len(self.constants)
+        K = len(self.numbers)
         if operand == 0:
             return "x"
         if operand > K:
             return f"v{operand - K - 1}"
-        text = written(float(self.constants[operand - 1]))
+        text = written(self.numbers[operand - 1])
         return f"({text})" if text.startswith("-") else text
 
 

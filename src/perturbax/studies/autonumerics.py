@@ -117,7 +117,7 @@ def _float32(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
     found |= {"polynomial_operations": polynomial.operations, "polynomial_error": float(theirs[chosen])}
     with jax.enable_x64(False):
         xs = jax.numpy.asarray(x.astype(np.float32))
-        compiled = [jax.jit(lambda x, f=f: f(x)) for f in (best, polynomial, jax.numpy.exp2)]
+        compiled = [jax.jit(f) for f in (best, polynomial, jax.numpy.exp2)]
         seconds = np.array([[_timed(f, xs) for f in compiled] for _ in range(31)])
     evolved, horner, exp2 = np.median(seconds, 0)
     return {
