@@ -236,7 +236,7 @@ def _judged(
     return Distance(sliced(drawn[: len(held)], held), floor), recall
 
 
-def _by_distances(x: np.ndarray, y: np.ndarray, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+def _by_distances(x: np.ndarray, y: np.ndarray, function: Callable[[np.ndarray], Any]) -> np.ndarray:
     """A function of the distances of each row of `x` to all of `y`, in memory that is linear in their number."""
     return np.concatenate([function(cdist(x[i : i + _ROWS], y)) for i in range(0, len(x), _ROWS)])
 
