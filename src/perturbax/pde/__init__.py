@@ -35,6 +35,7 @@ from ._jet import jet as jet
 from ._lbfgs import LBFGS as LBFGS
 from ._least_squares import Points as Points
 from ._lm import LM as LM
+from ._natural_gradient import EnergyNaturalGradient as EnergyNaturalGradient
 from ._optimiser import AbstractOptimiser as AbstractOptimiser
 from ._optimiser import AbstractPhase as AbstractPhase
 from ._optimiser import Chain as Chain
@@ -91,6 +92,7 @@ __all__ = [
     "Dense",
     "Diagonal",
     "Dirichlet",
+    "EnergyNaturalGradient",
     "Field",
     "FiniteDifference",
     "FixedGaussians",
