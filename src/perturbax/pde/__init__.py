@@ -2,6 +2,7 @@
 
 from . import catalogue as catalogue
 from ._adam import Adam as Adam
+from ._ball import Ball as Ball
 from ._collocation import AbstractCollocation as AbstractCollocation
 from ._conditions import AbstractCondition as AbstractCondition
 from ._conditions import Boundary as Boundary
@@ -11,6 +12,9 @@ from ._conditions import Initial as Initial
 from ._conditions import Neumann as Neumann
 from ._conditions import Periodic as Periodic
 from ._conditions import Robin as Robin
+from ._constructive import Difference as Difference
+from ._constructive import Intersection as Intersection
+from ._constructive import Union as Union
 from ._covariance import AbstractCovariance as AbstractCovariance
 from ._covariance import Diagonal as Diagonal
 from ._covariance import Full as Full
@@ -35,20 +39,24 @@ from ._jet import jet as jet
 from ._lbfgs import LBFGS as LBFGS
 from ._least_squares import Points as Points
 from ._lm import LM as LM
+from ._natural_gradient import EnergyNaturalGradient as EnergyNaturalGradient
 from ._optimiser import AbstractOptimiser as AbstractOptimiser
 from ._optimiser import AbstractPhase as AbstractPhase
 from ._optimiser import Chain as Chain
 from ._problem import PDEProblem as PDEProblem
+from ._region import AbstractRegion as AbstractRegion
 from ._sampler import AbstractSampler as AbstractSampler
 from ._sampler import FixedPoints as FixedPoints
 from ._sampler import FreshPoints as FreshPoints
 from ._sampler import Residual as Residual
+from ._sdf import SDFDomain as SDFDomain
 from ._simulate import AbstractSimulation as AbstractSimulation
 from ._simulate import Chromatogram as Chromatogram
 from ._simulate import simulate as simulate
 from ._solve import AbstractPDEMethod as AbstractPDEMethod
 from ._solve import PDESolution as PDESolution
 from ._solve import solve as solve
+from ._space_time import SpaceTime as SpaceTime
 from .bromwich_inversion import BromwichInversion as BromwichInversion
 from .finite_difference import FiniteDifference as FiniteDifference
 from .fixed_gaussians import FixedGaussians as FixedGaussians
@@ -79,9 +87,11 @@ __all__ = [
     "AbstractOptimiser",
     "AbstractPDEMethod",
     "AbstractPhase",
+    "AbstractRegion",
     "AbstractSampler",
     "AbstractSimulation",
     "Adam",
+    "Ball",
     "Boundary",
     "Box",
     "BromwichInversion",
@@ -90,7 +100,9 @@ __all__ = [
     "Data",
     "Dense",
     "Diagonal",
+    "Difference",
     "Dirichlet",
+    "EnergyNaturalGradient",
     "Field",
     "FiniteDifference",
     "FixedGaussians",
@@ -99,6 +111,7 @@ __all__ = [
     "FreshPoints",
     "Full",
     "Initial",
+    "Intersection",
     "Isotropic",
     "Jet",
     "LaplaceIntegral",
@@ -114,10 +127,13 @@ __all__ = [
     "Points",
     "Residual",
     "Robin",
+    "SDFDomain",
     "Sites",
     "Sobol",
     "SolutionError",
+    "SpaceTime",
     "Uniform",
+    "Union",
     "catalogue",
     "gaussians",
     "jet",

@@ -1,5 +1,7 @@
-"""Problems of the field, ready to solve: elliptic ones and ones in time, with their exact solutions."""
+"""Problems of the field, ready to solve: elliptic ones and ones in time, with exact or computed solutions."""
 
+from ._computed import allen_cahn as allen_cahn
+from ._computed import nonlinear_diffusion as nonlinear_diffusion
 from ._elliptic import helmholtz as helmholtz
 from ._elliptic import peak as peak
 from ._elliptic import poisson as poisson
@@ -12,10 +14,12 @@ from ._evolution import reaction as reaction
 
 __all__ = [
     "advection",
+    "allen_cahn",
     "burgers",
     "flow_mixing",
     "helmholtz",
     "klein_gordon",
+    "nonlinear_diffusion",
     "peak",
     "poisson",
     "reaction",
