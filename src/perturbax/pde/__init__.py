@@ -49,10 +49,19 @@ from ._simulate import simulate as simulate
 from ._solve import AbstractPDEMethod as AbstractPDEMethod
 from ._solve import PDESolution as PDESolution
 from ._solve import solve as solve
+from ._spectral_kernels import AbstractSpectralKernel as AbstractSpectralKernel
+from ._spectral_kernels import Matern52 as Matern52
+from ._spectral_kernels import SpectralMixture as SpectralMixture
+from ._spectral_kernels import SquaredExponential as SquaredExponential
+from ._spectral_kernels import StudentMixture as StudentMixture
+from ._spectrum import Spectrum as Spectrum
+from ._spectrum import spectrum as spectrum
 from .bromwich_inversion import BromwichInversion as BromwichInversion
 from .finite_difference import FiniteDifference as FiniteDifference
 from .fixed_gaussians import FixedGaussians as FixedGaussians
 from .fourier_pinn import FourierPINN as FourierPINN
+from .gphm import GPHM as GPHM
+from .joint_gphm import JointGPHM as JointGPHM
 from .laplace_integral import LaplaceIntegral as LaplaceIntegral
 from .laplace_inversion import LaplaceInversion as LaplaceInversion
 from .modified_pinn import ModifiedPINN as ModifiedPINN
@@ -63,6 +72,7 @@ from .plate_model import PlateModel as PlateModel
 from .spinn import SPINN as SPINN
 
 __all__ = [
+    "GPHM",
     "LBFGS",
     "LM",
     "PIG",
@@ -81,6 +91,7 @@ __all__ = [
     "AbstractPhase",
     "AbstractSampler",
     "AbstractSimulation",
+    "AbstractSpectralKernel",
     "Adam",
     "Boundary",
     "Box",
@@ -101,10 +112,12 @@ __all__ = [
     "Initial",
     "Isotropic",
     "Jet",
+    "JointGPHM",
     "LaplaceIntegral",
     "LaplaceInversion",
     "LatinHypercube",
     "Lattice",
+    "Matern52",
     "ModifiedPINN",
     "Neumann",
     "PDEProblem",
@@ -117,6 +130,10 @@ __all__ = [
     "Sites",
     "Sobol",
     "SolutionError",
+    "SpectralMixture",
+    "Spectrum",
+    "SquaredExponential",
+    "StudentMixture",
     "Uniform",
     "catalogue",
     "gaussians",
@@ -124,4 +141,5 @@ __all__ = [
     "simulate",
     "solution_error",
     "solve",
+    "spectrum",
 ]
