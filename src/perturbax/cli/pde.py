@@ -19,6 +19,7 @@ _METHODS = (
     "spinn",
     "pixel",
     "gp-hm",
+    "chebyshev",
 )
 
 
@@ -77,6 +78,7 @@ def solve(
         "spinn": pde.SPINN,
         "pixel": pde.PIXEL,
         "gp-hm": pde.GPHM,
+        "chebyshev": pde.ChebyshevCollocation,
     }
     optimisers: dict[str, Any] = {"lm": pde.LM, "lbfgs": pde.LBFGS, "adam": pde.Adam}
     kind = kinds[choose("--method", method, kinds)]

@@ -57,6 +57,7 @@ from ._spectral_kernels import StudentMixture as StudentMixture
 from ._spectrum import Spectrum as Spectrum
 from ._spectrum import spectrum as spectrum
 from .bromwich_inversion import BromwichInversion as BromwichInversion
+from .chebyshev_collocation import ChebyshevCollocation as ChebyshevCollocation
 from .finite_difference import FiniteDifference as FiniteDifference
 from .fixed_gaussians import FixedGaussians as FixedGaussians
 from .fourier_pinn import FourierPINN as FourierPINN
@@ -97,6 +98,7 @@ __all__ = [
     "Box",
     "BromwichInversion",
     "Chain",
+    "ChebyshevCollocation",
     "Chromatogram",
     "Data",
     "Dense",

@@ -15,6 +15,7 @@ from jaxtyping import Array, Float
 
 from ..core import check_instance, check_integer, check_number, progress
 from ._descent import begin
+from ._design import Lattice
 from ._error import relative_l2
 from ._gaussian_process import GaussianProcessField, Unknowns, check_order, process, start
 from ._kronecker import along_axes
@@ -78,7 +79,7 @@ class AbstractGPHM(AbstractPDEMethod):
         lower, upper = np.asarray(problem.domain.lower), np.asarray(problem.domain.upper)
         axes = tuple(jnp.linspace(a, b, n) for a, b, n in zip(lower, upper, shape, strict=True))
         kernel_key, place_key = jax.random.split(key)
-        places, unknowns = place(problem, axes, place_key), start(method.kernel, len(shape), kernel_key)
+        places, unknowns = place(problem, axes, place_key, Lattice()), start(method.kernel, len(shape), kernel_key)
         _warn_of_aliases(unknowns, shape, upper - lower)
         run = _Run(self, problem, places, unknowns, shape)
         run.march(progress)

@@ -106,3 +106,10 @@ SPECTRAL_MIXTURE = Paper(
     arxiv="1302.4245",
     venue="International Conference on Machine Learning",
 )
+
+SPECTRAL_METHODS = Paper(
+    title="Spectral Methods in MATLAB",
+    authors=("Lloyd N. Trefethen",),
+    year=2000,
+    venue="Society for Industrial and Applied Mathematics",
+)

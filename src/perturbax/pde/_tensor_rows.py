@@ -8,6 +8,7 @@ products with it are needed.
 """
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,7 @@ from jaxtyping import Array, Float
 
 from ..core import check_integer
 from ._conditions import AbstractFaceCondition
-from ._design import Lattice
+from ._design import AbstractDesign
 from ._domain import Box, Sites
 from ._jet import Index, Jet
 from ._kronecker import along_axes, at_points
@@ -79,8 +80,8 @@ def highest_order(problem: PDEProblem) -> int:
     return max((index.count(axis) for index in every for axis in index), default=0)
 
 
-def place(problem: PDEProblem, axes: tuple[Array, ...], key: Any) -> Places:
-    """The points of a grid with these axes, and about as many on each face as the grid has there."""
+def place(problem: PDEProblem, axes: tuple[Array, ...], key: Any, design: AbstractDesign) -> Places:
+    """The points of a grid with these axes, and about as many on each face as the grid has there, by a design."""
     x = jnp.stack(jnp.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(axes))
     sites = []
     for k, condition in enumerate(problem.conditions):
@@ -88,7 +89,7 @@ def place(problem: PDEProblem, axes: tuple[Array, ...], key: Any) -> Places:
         if isinstance(condition, AbstractFaceCondition):
             faces = len(getattr(condition, "faces", None) or problem.domain.faces)  # pyright: ignore[reportAttributeAccessIssue]
         count = faces * (len(x) // min(map(len, axes)))
-        sites.append(condition.place(problem.domain, jax.random.fold_in(key, k), count, Lattice()))
+        sites.append(condition.place(problem.domain, jax.random.fold_in(key, k), count, design))
     images = tuple(
         jax.vmap(lambda y, one=one: one.images(y, problem.domain))(site.x)
         for one, site in zip(problem.conditions, sites, strict=True)
@@ -117,7 +118,8 @@ def values(problem: PDEProblem, tables: Tables, W: Float[Array, "*grid"]) -> Val
         tuple(_columns([at(one, index) for index in asked], len(one[0][0])) for one, asked in zip(*both, strict=True))
         for both in zip(tables.sites, problem.condition_indices, strict=True)
     )
-    return Values(_columns([on_grid(index) for index in problem.indices], W.size), conditions)
+    count = math.prod(len(some[0]) for some in tables.grid)
+    return Values(_columns([on_grid(index) for index in problem.indices], count), conditions)
 
 
 def rows(problem: PDEProblem, places: Places, found: Values) -> Rows:
