@@ -57,10 +57,20 @@ from ._solve import AbstractPDEMethod as AbstractPDEMethod
 from ._solve import PDESolution as PDESolution
 from ._solve import solve as solve
 from ._space_time import SpaceTime as SpaceTime
+from ._spectral_kernels import AbstractSpectralKernel as AbstractSpectralKernel
+from ._spectral_kernels import Matern52 as Matern52
+from ._spectral_kernels import SpectralMixture as SpectralMixture
+from ._spectral_kernels import SquaredExponential as SquaredExponential
+from ._spectral_kernels import StudentMixture as StudentMixture
+from ._spectrum import Spectrum as Spectrum
+from ._spectrum import spectrum as spectrum
 from .bromwich_inversion import BromwichInversion as BromwichInversion
+from .chebyshev_collocation import ChebyshevCollocation as ChebyshevCollocation
 from .finite_difference import FiniteDifference as FiniteDifference
 from .fixed_gaussians import FixedGaussians as FixedGaussians
 from .fourier_pinn import FourierPINN as FourierPINN
+from .gphm import GPHM as GPHM
+from .joint_gphm import JointGPHM as JointGPHM
 from .laplace_integral import LaplaceIntegral as LaplaceIntegral
 from .laplace_inversion import LaplaceInversion as LaplaceInversion
 from .modified_pinn import ModifiedPINN as ModifiedPINN
@@ -71,6 +81,7 @@ from .plate_model import PlateModel as PlateModel
 from .spinn import SPINN as SPINN
 
 __all__ = [
+    "GPHM",
     "LBFGS",
     "LM",
     "PIG",
@@ -90,12 +101,14 @@ __all__ = [
     "AbstractRegion",
     "AbstractSampler",
     "AbstractSimulation",
+    "AbstractSpectralKernel",
     "Adam",
     "Ball",
     "Boundary",
     "Box",
     "BromwichInversion",
     "Chain",
+    "ChebyshevCollocation",
     "Chromatogram",
     "Data",
     "Dense",
@@ -114,10 +127,12 @@ __all__ = [
     "Intersection",
     "Isotropic",
     "Jet",
+    "JointGPHM",
     "LaplaceIntegral",
     "LaplaceInversion",
     "LatinHypercube",
     "Lattice",
+    "Matern52",
     "ModifiedPINN",
     "Neumann",
     "PDEProblem",
@@ -132,6 +147,10 @@ __all__ = [
     "Sobol",
     "SolutionError",
     "SpaceTime",
+    "SpectralMixture",
+    "Spectrum",
+    "SquaredExponential",
+    "StudentMixture",
     "Uniform",
     "Union",
     "catalogue",
@@ -140,4 +159,5 @@ __all__ = [
     "simulate",
     "solution_error",
     "solve",
+    "spectrum",
 ]

@@ -90,3 +90,26 @@ PIXEL = Paper(
     arxiv="2207.12800",
     venue="AAAI Conference on Artificial Intelligence",
 )
+
+GP_HM = Paper(
+    title="Solving High Frequency and Multi-Scale PDEs with Gaussian Processes",
+    authors=("Shikai Fang", "Madison Cooley", "Da Long", "Shibo Li", "Robert M. Kirby", "Shandian Zhe"),
+    year=2024,
+    arxiv="2311.04465",
+    venue="International Conference on Learning Representations",
+)
+
+SPECTRAL_MIXTURE = Paper(
+    title="Gaussian Process Kernels for Pattern Discovery and Extrapolation",
+    authors=("Andrew Gordon Wilson", "Ryan Prescott Adams"),
+    year=2013,
+    arxiv="1302.4245",
+    venue="International Conference on Machine Learning",
+)
+
+SPECTRAL_METHODS = Paper(
+    title="Spectral Methods in MATLAB",
+    authors=("Lloyd N. Trefethen",),
+    year=2000,
+    venue="Society for Industrial and Applied Mathematics",
+)

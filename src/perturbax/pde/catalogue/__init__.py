@@ -11,17 +11,27 @@ from ._evolution import burgers as burgers
 from ._evolution import flow_mixing as flow_mixing
 from ._evolution import klein_gordon as klein_gordon
 from ._evolution import reaction as reaction
+from ._multiscale import additive_poisson as additive_poisson
+from ._multiscale import modulated_poisson as modulated_poisson
+from ._multiscale import multiscale_allen_cahn as multiscale_allen_cahn
+from ._multiscale import multiscale_poisson as multiscale_poisson
+from ._multiscale import trended_poisson as trended_poisson
 
 __all__ = [
+    "additive_poisson",
     "advection",
     "allen_cahn",
     "burgers",
     "flow_mixing",
     "helmholtz",
     "klein_gordon",
+    "modulated_poisson",
+    "multiscale_allen_cahn",
+    "multiscale_poisson",
     "nonlinear_diffusion",
     "peak",
     "poisson",
     "reaction",
     "semilinear",
+    "trended_poisson",
 ]
