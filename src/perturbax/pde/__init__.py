@@ -39,6 +39,7 @@ from ._optimiser import AbstractOptimiser as AbstractOptimiser
 from ._optimiser import AbstractPhase as AbstractPhase
 from ._optimiser import Chain as Chain
 from ._problem import PDEProblem as PDEProblem
+from ._representation import AbstractRepresentation as AbstractRepresentation
 from ._sampler import AbstractSampler as AbstractSampler
 from ._sampler import FixedPoints as FixedPoints
 from ._sampler import FreshPoints as FreshPoints
@@ -49,10 +50,18 @@ from ._simulate import simulate as simulate
 from ._solve import AbstractPDEMethod as AbstractPDEMethod
 from ._solve import PDESolution as PDESolution
 from ._solve import solve as solve
+from ._sparse_waves import PlaneWaves as PlaneWaves
+from ._spectral_grid import SpectralGrid as SpectralGrid
+from ._step_size import AbstractStep as AbstractStep
+from ._step_size import Backtracking as Backtracking
+from ._step_size import BoundedStep as BoundedStep
+from ._step_size import FixedStep as FixedStep
+from .barron_flow import BarronFlow as BarronFlow
 from .bromwich_inversion import BromwichInversion as BromwichInversion
 from .finite_difference import FiniteDifference as FiniteDifference
 from .fixed_gaussians import FixedGaussians as FixedGaussians
 from .fourier_pinn import FourierPINN as FourierPINN
+from .l2_gradient_flow import L2GradientFlow as L2GradientFlow
 from .laplace_integral import LaplaceIntegral as LaplaceIntegral
 from .laplace_inversion import LaplaceInversion as LaplaceInversion
 from .modified_pinn import ModifiedPINN as ModifiedPINN
@@ -79,10 +88,15 @@ __all__ = [
     "AbstractOptimiser",
     "AbstractPDEMethod",
     "AbstractPhase",
+    "AbstractRepresentation",
     "AbstractSampler",
     "AbstractSimulation",
+    "AbstractStep",
     "Adam",
+    "Backtracking",
+    "BarronFlow",
     "Boundary",
+    "BoundedStep",
     "Box",
     "BromwichInversion",
     "Chain",
@@ -95,12 +109,14 @@ __all__ = [
     "FiniteDifference",
     "FixedGaussians",
     "FixedPoints",
+    "FixedStep",
     "FourierPINN",
     "FreshPoints",
     "Full",
     "Initial",
     "Isotropic",
     "Jet",
+    "L2GradientFlow",
     "LaplaceIntegral",
     "LaplaceInversion",
     "LatinHypercube",
@@ -110,6 +126,7 @@ __all__ = [
     "PDEProblem",
     "PDESolution",
     "Periodic",
+    "PlaneWaves",
     "PlateModel",
     "Points",
     "Residual",
@@ -117,6 +134,7 @@ __all__ = [
     "Sites",
     "Sobol",
     "SolutionError",
+    "SpectralGrid",
     "Uniform",
     "catalogue",
     "gaussians",

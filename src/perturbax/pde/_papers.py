@@ -90,3 +90,11 @@ PIXEL = Paper(
     arxiv="2207.12800",
     venue="AAAI Conference on Artificial Intelligence",
 )
+
+BARRON_FLOW = Paper(
+    title="Neural Network Approximations of PDEs Beyond Linearity: A Representational Perspective",
+    authors=("Tanya Marwah", "Zachary C. Lipton", "Jianfeng Lu", "Andrej Risteski"),
+    year=2023,
+    arxiv="2210.12101",
+    venue="International Conference on Machine Learning",
+)
