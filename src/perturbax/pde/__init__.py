@@ -3,6 +3,9 @@
 from . import catalogue as catalogue
 from ._adam import Adam as Adam
 from ._collocation import AbstractCollocation as AbstractCollocation
+from ._compress import CosineNetwork as CosineNetwork
+from ._compress import barron_norm as barron_norm
+from ._compress import compress as compress
 from ._conditions import AbstractCondition as AbstractCondition
 from ._conditions import Boundary as Boundary
 from ._conditions import Data as Data
@@ -101,6 +104,7 @@ __all__ = [
     "BromwichInversion",
     "Chain",
     "Chromatogram",
+    "CosineNetwork",
     "Data",
     "Dense",
     "Diagonal",
@@ -136,7 +140,9 @@ __all__ = [
     "SolutionError",
     "SpectralGrid",
     "Uniform",
+    "barron_norm",
     "catalogue",
+    "compress",
     "gaussians",
     "jet",
     "simulate",

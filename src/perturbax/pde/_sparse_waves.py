@@ -11,12 +11,13 @@ from jaxtyping import Array, Complex, Float
 from ..core import check_integer, check_number
 from ._jet import AbstractClosedForm, Index
 from ._lagrangian import check_variational, curvatures, density, slopes
-from ._plane_waves import Waves, add, along, divergence, gradient, helmholtz, inverse_helmholtz, zero
+from ._plane_waves import Waves, along, collect, divergence, gradient, helmholtz, inverse_helmholtz, joined, zero
 from ._problem import PDEProblem
 from ._representation import AbstractRepresentation, AbstractSpace
 from ._wave_rules import mean_on_waves, on_magnitudes, on_waves, sources
 
-_FIRST = 64
+# The first number of terms that there is room for, and how it grows: each one compiles again.
+_FIRST, _GROWTH = 256, 4
 
 
 class PlaneWaves(AbstractRepresentation):
@@ -98,8 +99,8 @@ class WaveSpace(AbstractSpace):
         f, p = slopes(self.problem), gradient(u, self.sides)
         (by_u, by_p), dropped = on_waves(self.problem, f, self.of_slopes, u, p, self.capacity, self.tolerance)
         flux = divergence(by_p, self.sides)
-        terms = len(by_u.frequencies) + len(flux.frequencies)
-        return add(by_u, flux.scaled(-1.0), terms, 0.0).waves, dropped
+        both = joined(by_u, flux.scaled(-1.0))
+        return collect(both, len(both.frequencies), 0.0).waves, dropped
 
     def smooth(self, g: Waves) -> Waves:
         return inverse_helmholtz(g, self.sides)
@@ -109,7 +110,7 @@ class WaveSpace(AbstractSpace):
         return jnp.sum(weight * (g.amplitudes * jnp.conj(d.amplitudes)).real)
 
     def move(self, u: Waves, d: Waves, size: Any) -> tuple[Waves, Any]:
-        moved = add(u, d.scaled(-size), self.capacity, self.tolerance)
+        moved = collect(joined(u, d.scaled(-size)), self.capacity, self.tolerance)
         return moved.waves, moved.dropped
 
     def stiffness(self, d: Waves) -> Float[Array, ""]:
@@ -144,5 +145,5 @@ class WaveSpace(AbstractSpace):
     def enlarged(self, u: Waves) -> Any:
         if self.capacity >= self.max_terms:
             return None
-        capacity = min(2 * self.capacity, self.max_terms)
+        capacity = min(_GROWTH * self.capacity, self.max_terms)
         return dataclasses.replace(self, capacity=capacity), u.padded(capacity)

@@ -110,8 +110,8 @@ class Backtracking(AbstractStep):
         check_integer("trials", self.trials, minimum=1)
 
     def take(self, space: AbstractSpace, u: Any, energy: Any, d: Any, slope: Any, scale: Any, previous: Any) -> Taken:
-        # Near the minimum the differences of energies are those of what is dropped and of rounding.
-        slack = 1e-12 * jnp.abs(energy)
+        # Near the minimum the differences of energies are those of rounding.
+        slack = 8.0 * jnp.finfo(jnp.result_type(float)).eps * jnp.abs(energy)
 
         def refused(tried: Taken) -> Any:
             enough = tried.energy <= energy - self.decrease * tried.size * slope + slack

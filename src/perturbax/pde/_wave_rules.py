@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..core import Constant, Equation, Program, Rules, Variable, flatten
-from ._plane_waves import Merged, Waves, add, constant, mean_product, multiply, trimmed
+from ._plane_waves import Merged, Waves, collect, constant, joined, mean_product, multiply, trimmed
 from ._problem import PDEProblem
 
 _LINEAR = (
@@ -35,7 +35,11 @@ _BOUNDS = Rules("polynomial", f"{_REMEDY}, with step=Backtracking() or FixedStep
 class Affine(eqx.Module):
     """Arrays of `a . x + b`: `(*shape, dimension + 1)` with `b` last."""
 
-    coefficients: Float[Array | np.ndarray, "*shape columns"]
+    columns: Float[Array | np.ndarray, "*shape columns"]
+
+    def like(self, columns: Any) -> "Affine":
+        """Other coefficients."""
+        return Affine(columns)
 
 
 class _Unknown:
@@ -59,12 +63,18 @@ class _Walk:
 
     def multiply(self, a: Waves, b: Waves, bilinear: Callable = jnp.multiply) -> Waves:
         """The product of two sums."""
+        a, b = self.collected(a), self.collected(b)
         capacity = 2 * len(a.frequencies) * len(b.frequencies) if self.capacity is None else self.capacity
         return self.keep(multiply(a, b, capacity, self.tolerance, bilinear))
 
     def add(self, a: Waves, b: Waves) -> Waves:
         """The sum of two sums, of which nothing is dropped."""
-        return self.keep(add(a, b, len(a.frequencies) + len(b.frequencies), 0.0))
+        both = joined(a, b)
+        return self.collected(both) if self.capacity is None or len(both.frequencies) > 4 * self.capacity else both
+
+    def collected(self, waves: Waves) -> Waves:
+        """A sum in which no wave is there twice."""
+        return waves if waves.distinct else self.keep(collect(waves, len(waves.frequencies), 0.0))
 
     def wave(self, value: Any) -> Waves:
         """A value as waves."""
@@ -211,7 +221,9 @@ def _linear_to_the_output(program: Program) -> set[Any]:
     waiting = [value for value in program.outputs if isinstance(value, Variable)]
     while waiting:
         value = waiting.pop()
-        if value not in producers or any(use.outputs[0] not in linear for use in others.get(value, [])):
+        # A value that some product needs as waves is met again from each use that is linear.
+        uses = others.get(value, [])
+        if value not in producers or any(use.outputs[0] not in linear or _is_product(use) for use in uses):
             continue
         equation = producers[value]
         if _is_product(equation):
@@ -276,9 +288,7 @@ def _linear(equation: Equation, walk: _Walk, value: Any, *rest: Any) -> list[Any
         others = [jnp.asarray(one, columns.dtype) for one in rest] if equation.name == "pad" else rest
         return jax.vmap(lambda column: equation.bind(column, *others), -1, -1)(columns)
 
-    if isinstance(value, Affine):
-        return [Affine(columns) for columns in on(value.coefficients)]
-    return [Waves(value.frequencies, amplitudes) for amplitudes in on(value.amplitudes)]
+    return [value.like(columns) for columns in on(value.columns)]
 
 
 @_WAVES.register("convert_element_type", "reduce_precision")
@@ -289,7 +299,7 @@ def _same(equation: Equation, walk: _Walk, value: Any) -> list[Any]:
 @_WAVES.register("concatenate")
 def _concatenate(equation: Equation, walk: _Walk, *values: Any) -> list[Any]:
     if all(isinstance(value, Affine) for value in values):
-        return [Affine(jnp.concatenate([value.coefficients for value in values], equation.params["dimension"]))]
+        return [Affine(jnp.concatenate([value.columns for value in values], equation.params["dimension"]))]
     waves = [walk.wave(value) for value in values]
     terms = [len(one.frequencies) for one in waves]
     parts = []
@@ -313,7 +323,7 @@ def _add(equation: Equation, walk: _Walk, a: Any, b: Any) -> list[Any]:
 def _mul(equation: Equation, walk: _Walk, a: Any, b: Any) -> list[Any]:
     for value, factor in ((a, b), (b, a)):
         if not isinstance(factor, Waves | Affine):
-            return [_times(value, jnp.asarray(factor)[..., None])]
+            return [value.like(value.columns * jnp.asarray(factor)[..., None])]
     return [walk.multiply(walk.wave(a), walk.wave(b))]
 
 
@@ -321,19 +331,17 @@ def _mul(equation: Equation, walk: _Walk, a: Any, b: Any) -> list[Any]:
 def _div(equation: Equation, walk: _Walk, a: Any, b: Any) -> list[Any]:
     if isinstance(b, Waves | Affine):
         raise ValueError(f"energy must be a polynomial, it divides by what varies; {_REMEDY}")
-    return [_times(a, 1.0 / jnp.asarray(b)[..., None])]
+    return [a.like(a.columns / jnp.asarray(b)[..., None])]
 
 
 @_WAVES.register("dot_general")
 def _dot(equation: Equation, walk: _Walk, a: Any, b: Any) -> list[Any]:
     bilinear = _bilinear(equation)
-    if isinstance(a, Affine) or isinstance(b, Affine):
-        raise ValueError(f"energy must be periodic in x, it has products of x; {_REMEDY}")
-    if not isinstance(a, Waves):
-        return [Waves(b.frequencies, jax.vmap(bilinear, (None, -1), -1)(a, b.amplitudes))]
-    if not isinstance(b, Waves):
-        return [Waves(a.frequencies, jax.vmap(bilinear, (-1, None), -1)(a.amplitudes, b))]
-    return [walk.multiply(a, b, bilinear)]
+    if not isinstance(a, Waves | Affine):
+        return [b.like(jax.vmap(bilinear, (None, -1), -1)(a, b.columns))]
+    if not isinstance(b, Waves | Affine):
+        return [a.like(jax.vmap(bilinear, (-1, None), -1)(a.columns, b))]
+    return [walk.multiply(walk.wave(a), walk.wave(b), bilinear)]
 
 
 @_WAVES.register("square", "integer_pow")
@@ -345,8 +353,8 @@ def _integer_pow(equation: Equation, walk: _Walk, value: Any) -> list[Any]:
 def _trigonometric(equation: Equation, walk: _Walk, value: Any) -> list[Any]:
     if not isinstance(value, Affine):
         raise ValueError(f"energy must be a polynomial, it has {equation.name} of the solution or of waves; {_REMEDY}")
-    shape = value.coefficients.shape[:-1]
-    columns = value.coefficients.reshape(-1, walk.dimension + 1)
+    shape = value.columns.shape[:-1]
+    columns = value.columns.reshape(-1, walk.dimension + 1)
     turns = np.asarray(columns[:, :-1] * walk.sides / (2.0 * jnp.pi))
     frequencies = np.round(turns).astype(np.int32)
     if np.abs(turns - frequencies).max(initial=0.0) > 1e-6:
@@ -361,13 +369,9 @@ def _trigonometric(equation: Equation, walk: _Walk, value: Any) -> list[Any]:
 
 def _columns(value: Any, dimension: int) -> Any:
     if isinstance(value, Affine):
-        return value.coefficients
+        return value.columns
     value = jnp.asarray(value, float)
     return jnp.concatenate([jnp.zeros((*value.shape, dimension)), value[..., None]], -1)
-
-
-def _times(value: Any, factor: Any) -> Any:
-    return Affine(value.coefficients * factor) if isinstance(value, Affine) else value.scaled(factor)
 
 
 @_BOUNDS.register(*_LINEAR, "add", "add_any", "mul", "dot_general", "integer_pow", "square", "concatenate")

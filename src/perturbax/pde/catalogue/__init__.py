@@ -9,6 +9,9 @@ from ._evolution import burgers as burgers
 from ._evolution import flow_mixing as flow_mixing
 from ._evolution import klein_gordon as klein_gordon
 from ._evolution import reaction as reaction
+from ._variational import quartic_waves as quartic_waves
+from ._variational import semilinear_membrane as semilinear_membrane
+from ._variational import semilinear_waves as semilinear_waves
 
 __all__ = [
     "advection",
@@ -18,6 +21,9 @@ __all__ = [
     "klein_gordon",
     "peak",
     "poisson",
+    "quartic_waves",
     "reaction",
     "semilinear",
+    "semilinear_membrane",
+    "semilinear_waves",
 ]
