@@ -61,6 +61,7 @@ from ._step_size import BoundedStep as BoundedStep
 from ._step_size import FixedStep as FixedStep
 from .barron_flow import BarronFlow as BarronFlow
 from .bromwich_inversion import BromwichInversion as BromwichInversion
+from .deep_ritz import DeepRitz as DeepRitz
 from .finite_difference import FiniteDifference as FiniteDifference
 from .fixed_gaussians import FixedGaussians as FixedGaussians
 from .fourier_pinn import FourierPINN as FourierPINN
@@ -72,6 +73,7 @@ from .pig import PIG as PIG
 from .pinn import PINN as PINN
 from .pixel import PIXEL as PIXEL
 from .plate_model import PlateModel as PlateModel
+from .spectral_newton import SpectralNewton as SpectralNewton
 from .spinn import SPINN as SPINN
 
 __all__ = [
@@ -106,6 +108,7 @@ __all__ = [
     "Chromatogram",
     "CosineNetwork",
     "Data",
+    "DeepRitz",
     "Dense",
     "Diagonal",
     "Dirichlet",
@@ -139,6 +142,7 @@ __all__ = [
     "Sobol",
     "SolutionError",
     "SpectralGrid",
+    "SpectralNewton",
     "Uniform",
     "barron_norm",
     "catalogue",

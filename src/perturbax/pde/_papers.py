@@ -98,3 +98,11 @@ BARRON_FLOW = Paper(
     arxiv="2210.12101",
     venue="International Conference on Machine Learning",
 )
+
+DEEP_RITZ = Paper(
+    title="The Deep Ritz Method: A Deep Learning-Based Numerical Algorithm for Solving Variational Problems",
+    authors=("Weinan E", "Bing Yu"),
+    year=2018,
+    arxiv="1710.00211",
+    venue="Communications in Mathematics and Statistics 6 (1)",
+)
