@@ -4,6 +4,9 @@ from . import catalogue as catalogue
 from ._adam import Adam as Adam
 from ._ball import Ball as Ball
 from ._collocation import AbstractCollocation as AbstractCollocation
+from ._compress import CosineNetwork as CosineNetwork
+from ._compress import barron_norm as barron_norm
+from ._compress import compress as compress
 from ._conditions import AbstractCondition as AbstractCondition
 from ._conditions import Boundary as Boundary
 from ._conditions import Data as Data
@@ -45,6 +48,7 @@ from ._optimiser import AbstractPhase as AbstractPhase
 from ._optimiser import Chain as Chain
 from ._problem import PDEProblem as PDEProblem
 from ._region import AbstractRegion as AbstractRegion
+from ._representation import AbstractRepresentation as AbstractRepresentation
 from ._sampler import AbstractSampler as AbstractSampler
 from ._sampler import FixedPoints as FixedPoints
 from ._sampler import FreshPoints as FreshPoints
@@ -57,6 +61,8 @@ from ._solve import AbstractPDEMethod as AbstractPDEMethod
 from ._solve import PDESolution as PDESolution
 from ._solve import solve as solve
 from ._space_time import SpaceTime as SpaceTime
+from ._sparse_waves import PlaneWaves as PlaneWaves
+from ._spectral_grid import SpectralGrid as SpectralGrid
 from ._spectral_kernels import AbstractSpectralKernel as AbstractSpectralKernel
 from ._spectral_kernels import Matern52 as Matern52
 from ._spectral_kernels import SpectralMixture as SpectralMixture
@@ -64,13 +70,20 @@ from ._spectral_kernels import SquaredExponential as SquaredExponential
 from ._spectral_kernels import StudentMixture as StudentMixture
 from ._spectrum import Spectrum as Spectrum
 from ._spectrum import spectrum as spectrum
+from ._step_size import AbstractStep as AbstractStep
+from ._step_size import Backtracking as Backtracking
+from ._step_size import BoundedStep as BoundedStep
+from ._step_size import FixedStep as FixedStep
+from .barron_flow import BarronFlow as BarronFlow
 from .bromwich_inversion import BromwichInversion as BromwichInversion
 from .chebyshev_collocation import ChebyshevCollocation as ChebyshevCollocation
+from .deep_ritz import DeepRitz as DeepRitz
 from .finite_difference import FiniteDifference as FiniteDifference
 from .fixed_gaussians import FixedGaussians as FixedGaussians
 from .fourier_pinn import FourierPINN as FourierPINN
 from .gphm import GPHM as GPHM
 from .joint_gphm import JointGPHM as JointGPHM
+from .l2_gradient_flow import L2GradientFlow as L2GradientFlow
 from .laplace_integral import LaplaceIntegral as LaplaceIntegral
 from .laplace_inversion import LaplaceInversion as LaplaceInversion
 from .modified_pinn import ModifiedPINN as ModifiedPINN
@@ -78,6 +91,7 @@ from .pig import PIG as PIG
 from .pinn import PINN as PINN
 from .pixel import PIXEL as PIXEL
 from .plate_model import PlateModel as PlateModel
+from .spectral_newton import SpectralNewton as SpectralNewton
 from .spinn import SPINN as SPINN
 
 __all__ = [
@@ -99,18 +113,25 @@ __all__ = [
     "AbstractPDEMethod",
     "AbstractPhase",
     "AbstractRegion",
+    "AbstractRepresentation",
     "AbstractSampler",
     "AbstractSimulation",
     "AbstractSpectralKernel",
+    "AbstractStep",
     "Adam",
+    "Backtracking",
     "Ball",
+    "BarronFlow",
     "Boundary",
+    "BoundedStep",
     "Box",
     "BromwichInversion",
     "Chain",
     "ChebyshevCollocation",
     "Chromatogram",
+    "CosineNetwork",
     "Data",
+    "DeepRitz",
     "Dense",
     "Diagonal",
     "Difference",
@@ -120,6 +141,7 @@ __all__ = [
     "FiniteDifference",
     "FixedGaussians",
     "FixedPoints",
+    "FixedStep",
     "FourierPINN",
     "FreshPoints",
     "Full",
@@ -128,6 +150,7 @@ __all__ = [
     "Isotropic",
     "Jet",
     "JointGPHM",
+    "L2GradientFlow",
     "LaplaceIntegral",
     "LaplaceInversion",
     "LatinHypercube",
@@ -138,6 +161,7 @@ __all__ = [
     "PDEProblem",
     "PDESolution",
     "Periodic",
+    "PlaneWaves",
     "PlateModel",
     "Points",
     "Residual",
@@ -147,13 +171,17 @@ __all__ = [
     "Sobol",
     "SolutionError",
     "SpaceTime",
+    "SpectralGrid",
     "SpectralMixture",
+    "SpectralNewton",
     "Spectrum",
     "SquaredExponential",
     "StudentMixture",
     "Uniform",
     "Union",
+    "barron_norm",
     "catalogue",
+    "compress",
     "gaussians",
     "jet",
     "simulate",

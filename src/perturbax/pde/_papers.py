@@ -113,3 +113,19 @@ SPECTRAL_METHODS = Paper(
     year=2000,
     venue="Society for Industrial and Applied Mathematics",
 )
+
+BARRON_FLOW = Paper(
+    title="Neural Network Approximations of PDEs Beyond Linearity: A Representational Perspective",
+    authors=("Tanya Marwah", "Zachary C. Lipton", "Jianfeng Lu", "Andrej Risteski"),
+    year=2023,
+    arxiv="2210.12101",
+    venue="International Conference on Machine Learning",
+)
+
+DEEP_RITZ = Paper(
+    title="The Deep Ritz Method: A Deep Learning-Based Numerical Algorithm for Solving Variational Problems",
+    authors=("Weinan E", "Bing Yu"),
+    year=2018,
+    arxiv="1710.00211",
+    venue="Communications in Mathematics and Statistics 6 (1)",
+)

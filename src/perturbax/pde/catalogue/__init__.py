@@ -16,6 +16,9 @@ from ._multiscale import modulated_poisson as modulated_poisson
 from ._multiscale import multiscale_allen_cahn as multiscale_allen_cahn
 from ._multiscale import multiscale_poisson as multiscale_poisson
 from ._multiscale import trended_poisson as trended_poisson
+from ._variational import quartic_waves as quartic_waves
+from ._variational import semilinear_membrane as semilinear_membrane
+from ._variational import semilinear_waves as semilinear_waves
 
 __all__ = [
     "additive_poisson",
@@ -31,7 +34,10 @@ __all__ = [
     "nonlinear_diffusion",
     "peak",
     "poisson",
+    "quartic_waves",
     "reaction",
     "semilinear",
+    "semilinear_membrane",
+    "semilinear_waves",
     "trended_poisson",
 ]
