@@ -27,6 +27,7 @@ from ._domain import Sites as Sites
 from ._error import SolutionError as SolutionError
 from ._error import solution_error as solution_error
 from ._field import Field as Field
+from ._flow_sampler import sampling_density as sampling_density
 from ._gaussians import AbstractGaussians as AbstractGaussians
 from ._gaussians import gaussians as gaussians
 from ._jet import AbstractClosedForm as AbstractClosedForm
@@ -49,7 +50,10 @@ from ._simulate import simulate as simulate
 from ._solve import AbstractPDEMethod as AbstractPDEMethod
 from ._solve import PDESolution as PDESolution
 from ._solve import solve as solve
+from .adversarial_sampler import AdversarialSampler as AdversarialSampler
 from .bromwich_inversion import BromwichInversion as BromwichInversion
+from .das_grow import DASGrow as DASGrow
+from .das_replace import DASReplace as DASReplace
 from .finite_difference import FiniteDifference as FiniteDifference
 from .fixed_gaussians import FixedGaussians as FixedGaussians
 from .fourier_pinn import FourierPINN as FourierPINN
@@ -60,6 +64,8 @@ from .pig import PIG as PIG
 from .pinn import PINN as PINN
 from .pixel import PIXEL as PIXEL
 from .plate_model import PlateModel as PlateModel
+from .rad import RAD as RAD
+from .rar import RAR as RAR
 from .spinn import SPINN as SPINN
 
 __all__ = [
@@ -68,6 +74,8 @@ __all__ = [
     "PIG",
     "PINN",
     "PIXEL",
+    "RAD",
+    "RAR",
     "SPINN",
     "AbstractClosedForm",
     "AbstractCollocation",
@@ -82,11 +90,14 @@ __all__ = [
     "AbstractSampler",
     "AbstractSimulation",
     "Adam",
+    "AdversarialSampler",
     "Boundary",
     "Box",
     "BromwichInversion",
     "Chain",
     "Chromatogram",
+    "DASGrow",
+    "DASReplace",
     "Data",
     "Dense",
     "Diagonal",
@@ -121,6 +132,7 @@ __all__ = [
     "catalogue",
     "gaussians",
     "jet",
+    "sampling_density",
     "simulate",
     "solution_error",
     "solve",
