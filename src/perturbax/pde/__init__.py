@@ -34,6 +34,7 @@ from ._domain import Sites as Sites
 from ._error import SolutionError as SolutionError
 from ._error import solution_error as solution_error
 from ._field import Field as Field
+from ._flow_sampler import sampling_density as sampling_density
 from ._gaussians import AbstractGaussians as AbstractGaussians
 from ._gaussians import gaussians as gaussians
 from ._jet import AbstractClosedForm as AbstractClosedForm
@@ -74,9 +75,12 @@ from ._step_size import AbstractStep as AbstractStep
 from ._step_size import Backtracking as Backtracking
 from ._step_size import BoundedStep as BoundedStep
 from ._step_size import FixedStep as FixedStep
+from .adversarial_sampler import AdversarialSampler as AdversarialSampler
 from .barron_flow import BarronFlow as BarronFlow
 from .bromwich_inversion import BromwichInversion as BromwichInversion
 from .chebyshev_collocation import ChebyshevCollocation as ChebyshevCollocation
+from .das_grow import DASGrow as DASGrow
+from .das_replace import DASReplace as DASReplace
 from .deep_ritz import DeepRitz as DeepRitz
 from .finite_difference import FiniteDifference as FiniteDifference
 from .fixed_gaussians import FixedGaussians as FixedGaussians
@@ -91,6 +95,8 @@ from .pig import PIG as PIG
 from .pinn import PINN as PINN
 from .pixel import PIXEL as PIXEL
 from .plate_model import PlateModel as PlateModel
+from .rad import RAD as RAD
+from .rar import RAR as RAR
 from .spectral_newton import SpectralNewton as SpectralNewton
 from .spinn import SPINN as SPINN
 
@@ -101,6 +107,8 @@ __all__ = [
     "PIG",
     "PINN",
     "PIXEL",
+    "RAD",
+    "RAR",
     "SPINN",
     "AbstractClosedForm",
     "AbstractCollocation",
@@ -119,6 +127,7 @@ __all__ = [
     "AbstractSpectralKernel",
     "AbstractStep",
     "Adam",
+    "AdversarialSampler",
     "Backtracking",
     "Ball",
     "BarronFlow",
@@ -130,6 +139,8 @@ __all__ = [
     "ChebyshevCollocation",
     "Chromatogram",
     "CosineNetwork",
+    "DASGrow",
+    "DASReplace",
     "Data",
     "DeepRitz",
     "Dense",
@@ -184,6 +195,7 @@ __all__ = [
     "compress",
     "gaussians",
     "jet",
+    "sampling_density",
     "simulate",
     "solution_error",
     "solve",

@@ -3,7 +3,6 @@
 from ._computed import allen_cahn as allen_cahn
 from ._computed import nonlinear_diffusion as nonlinear_diffusion
 from ._elliptic import helmholtz as helmholtz
-from ._elliptic import peak as peak
 from ._elliptic import poisson as poisson
 from ._elliptic import semilinear as semilinear
 from ._evolution import advection as advection
@@ -16,6 +15,9 @@ from ._multiscale import modulated_poisson as modulated_poisson
 from ._multiscale import multiscale_allen_cahn as multiscale_allen_cahn
 from ._multiscale import multiscale_poisson as multiscale_poisson
 from ._multiscale import trended_poisson as trended_poisson
+from ._peaks import nonlinear_peak as nonlinear_peak
+from ._peaks import peak as peak
+from ._peaks import two_peaks as two_peaks
 from ._variational import quartic_waves as quartic_waves
 from ._variational import semilinear_membrane as semilinear_membrane
 from ._variational import semilinear_waves as semilinear_waves
@@ -32,6 +34,7 @@ __all__ = [
     "multiscale_allen_cahn",
     "multiscale_poisson",
     "nonlinear_diffusion",
+    "nonlinear_peak",
     "peak",
     "poisson",
     "quartic_waves",
@@ -40,4 +43,5 @@ __all__ = [
     "semilinear_membrane",
     "semilinear_waves",
     "trended_poisson",
+    "two_peaks",
 ]
