@@ -68,6 +68,7 @@ from .pig import PIG as PIG
 from .pinn import PINN as PINN
 from .pixel import PIXEL as PIXEL
 from .plate_model import PlateModel as PlateModel
+from .random_features import RandomFeatures as RandomFeatures
 from .spinn import SPINN as SPINN
 
 __all__ = [
@@ -125,6 +126,7 @@ __all__ = [
     "Periodic",
     "PlateModel",
     "Points",
+    "RandomFeatures",
     "Residual",
     "Robin",
     "SDFDomain",
