@@ -10,12 +10,12 @@ from ._options import check_writable, choose
 
 app = typer.Typer(no_args_is_help=True)
 
-_METHODS = ("pig", "fixed-gaussians", "pinn", "modified-pinn", "fourier-pinn", "spinn", "pixel")
+_METHODS = ("pig", "fixed-gaussians", "pinn", "modified-pinn", "fourier-pinn", "spinn", "pixel", "random-features")
 
 
 @app.callback()
 def _pde() -> None:
-    """Solve partial differential equations by networks and Gaussians."""
+    """Solve partial differential equations by networks, Gaussians and random features."""
 
 
 @app.command()
@@ -28,7 +28,7 @@ def solve(
         ),
     ],
     method: Annotated[str, typer.Option(help=", ".join(_METHODS) + ".")] = "pig",
-    optimiser: Annotated[str, typer.Option(help="lm, lbfgs or adam.")] = "lm",
+    optimiser: Annotated[str, typer.Option(help="lm, engd, lbfgs or adam; random-features has its own.")] = "lm",
     steps: Annotated[int, typer.Option(min=1, help="Of the optimiser.")] = 100,
     interior: Annotated[int, typer.Option(min=1, help="Points inside.")] = 1000,
     boundary: Annotated[int, typer.Option(min=1, help="Points of each condition.")] = 200,
@@ -38,7 +38,13 @@ def solve(
     ] = None,
     grid: Annotated[int, typer.Option(min=2, help="Points along each axis of the grid that is written.")] = 64,
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="The .npz file for the solution on a grid: axis_0, axis_1, ... and u.")
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            help="The file for the solution on a grid: .npz with axis_0, axis_1, ... and u, which is NaN outside of "
+            "the domain; or .vtu for ParaView.",
+        ),
     ] = Path("solution.npz"),
     seed: options.Seed = 0,
     as_json: options.Json = False,
@@ -51,7 +57,8 @@ def solve(
     import numpy as np
 
     from perturbax import pde
-    from perturbax.core import enable_compilation_cache, write_atomic
+    from perturbax.core import enable_compilation_cache
+    from perturbax.interop import write_mesh
 
     from ._console import note, print_json
 
@@ -63,26 +70,28 @@ def solve(
         "fourier-pinn": pde.FourierPINN,
         "spinn": pde.SPINN,
         "pixel": pde.PIXEL,
+        "random-features": pde.RandomFeatures,
     }
-    optimisers: dict[str, Any] = {"lm": pde.LM, "lbfgs": pde.LBFGS, "adam": pde.Adam}
+    optimisers: dict[str, Any] = {"lm": pde.LM, "engd": pde.EnergyNaturalGradient, "lbfgs": pde.LBFGS, "adam": pde.Adam}
     kind = kinds[choose("--method", method, kinds)]
     rule = optimisers[choose("--optimiser", optimiser, optimisers)]
     check_writable("--out", out)
-    if out.suffix != ".npz":
-        raise ValueError(f"--out {out} must end with .npz")
+    if out.suffix not in (".npz", ".vtu"):
+        raise ValueError(f"--out {out} must end with .npz or .vtu")
     stated = _problem(problem, parameter or [])
     if grid**stated.dimension > 10_000_000:
         raise ValueError(f"--grid must give at most 10 million points, got {grid}^{stated.dimension}")
+    if out.suffix == ".vtu" and stated.dimension > 3:
+        raise ValueError(f"--out {out} must end with .npz: a mesh has at most three axes, got {stated.dimension}")
     enable_compilation_cache()
-    chosen = kind(optimiser=rule(steps), points=pde.FixedPoints(interior, boundary))
+    points = pde.FixedPoints(interior, boundary)
+    chosen = kind(points=points) if kind is pde.RandomFeatures else kind(optimiser=rule(steps), points=points)
     solution = pde.solve(stated, chosen, key=jax.random.key(seed))
     error = pde.solution_error(solution)
-    lower, upper = (np.asarray(corner, np.float64) for corner in (stated.domain.lower, stated.domain.upper))
-    axes = [np.linspace(a, b, grid) for a, b in zip(lower, upper, strict=True)]
-    x = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, stated.dimension)
-    u = np.asarray(solution(x)).reshape(*[grid] * stated.dimension, stated.fields)
-    arrays = {**{f"axis_{k}": axis for k, axis in enumerate(axes)}, "u": u}
-    write_atomic(out, lambda file: np.savez(file, allow_pickle=False, **arrays))
+    if out.suffix == ".vtu":
+        write_mesh(out, pde.as_mesh(solution, grid))
+    else:
+        _write_npz(out, solution, grid)
     facts = {
         "out": str(out),
         "method": type(chosen).__name__,
@@ -103,6 +112,24 @@ def solve(
     for name, value in facts["unknown"].items():
         note(f"{name} = {value}")
     print(out)
+
+
+def _write_npz(out: Path, solution: Any, grid: int) -> None:
+    import numpy as np
+
+    from perturbax.core import float64, write_atomic
+    from perturbax.pde import Box
+
+    domain = solution.problem.domain
+    lower, upper = (np.asarray(corner, np.float64) for corner in (domain.lower, domain.upper))
+    axes = [np.linspace(a, b, grid) for a, b in zip(lower, upper, strict=True)]
+    x = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(axes))
+    u = np.asarray(solution(x))
+    if not isinstance(domain, Box):
+        with float64():
+            u = np.where(np.asarray(domain.contains(x))[:, None], u, np.nan)
+    arrays = {**{f"axis_{k}": axis for k, axis in enumerate(axes)}, "u": u.reshape(*[grid] * len(axes), -1)}
+    write_atomic(out, lambda file: np.savez(file, allow_pickle=False, **arrays))
 
 
 def _problem(text: str, parameters: list[str]) -> Any:

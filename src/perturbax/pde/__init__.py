@@ -39,6 +39,7 @@ from ._jet import jet as jet
 from ._lbfgs import LBFGS as LBFGS
 from ._least_squares import Points as Points
 from ._lm import LM as LM
+from ._mesh import as_mesh as as_mesh
 from ._natural_gradient import EnergyNaturalGradient as EnergyNaturalGradient
 from ._optimiser import AbstractOptimiser as AbstractOptimiser
 from ._optimiser import AbstractPhase as AbstractPhase
@@ -136,6 +137,7 @@ __all__ = [
     "SpaceTime",
     "Uniform",
     "Union",
+    "as_mesh",
     "catalogue",
     "gaussians",
     "jet",
