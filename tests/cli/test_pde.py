@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from perturbax.cli import main
+from perturbax.interop import read_mesh
 
 FILE = """
 from perturbax import pde
@@ -15,6 +16,17 @@ def pulled(x, u, params):
 
 problem = pde.PDEProblem(pde.Box([0.0], [1.0]), pulled, [pde.Dirichlet(0.0)], exact=lambda x, params: x * (1.0 - x))
 number = 3
+"""
+DISK = """
+from perturbax import pde
+
+def bowl(x, u, params):
+    return u.laplacian() - 4.0
+
+def square(x, params):
+    return x[0] ** 2 + x[1] ** 2
+
+problem = pde.PDEProblem(pde.Ball([0.0, 0.0], 1.0), bowl, [pde.Dirichlet(1.0)], exact=square)
 """
 SMALL = ("--steps", "12", "--interior", "20", "--boundary", "2", "--grid", "9")
 
@@ -40,6 +52,19 @@ def test_a_problem_of_a_file_is_solved_and_written(folder, capsys):
     assert facts["method"] == "PINN"
     assert facts["relative_l2"] < 0.1
     assert len(facts["condition_rms"]) == 1
+
+
+def test_a_disk_is_written_for_paraview_and_as_an_array_with_what_is_outside_left_out(folder, capsys):
+    (folder / "disk.py").write_text(DISK)
+    small = ("--method", "random-features", "--interior", "100", "--boundary", "40", "--grid", "9", "--json")
+    assert run("solve", "disk.py", *small, "-o", "disk.vtu") == 0
+    assert json.loads(capsys.readouterr().out)["relative_l2"] < 1e-6
+    mesh = read_mesh("disk.vtu")
+    np.testing.assert_allclose(mesh.point_fields["u"], np.square(mesh.points[:, :2]).sum(1), atol=1e-6)
+    assert run("solve", "disk.py", *small, "-o", "disk.npz") == 0
+    with np.load("disk.npz", allow_pickle=False) as written:
+        assert np.isnan(written["u"][0, 0]).all()
+        assert written["u"][4, 8, 0] == pytest.approx(1.0, abs=1e-6)
 
 
 @pytest.mark.slow

@@ -190,7 +190,7 @@ def cooled(x, params):
 def test_heat_is_conducted_in_a_ring(key):
     domain = pde.SpaceTime(RING, 0.0, 0.5)
     problem = pde.PDEProblem(domain, cooling, [pde.Initial(cooled), pde.Dirichlet(cooled)], exact=cooled)
-    method = pde.PINN(hidden=(16,), optimiser=pde.LM(60), points=pde.FixedPoints(200, 60))
+    method = pde.PINN(hidden=(16, 16), optimiser=pde.LM(60), points=pde.FixedPoints(300, 80))
     assert pde.solution_error(pde.solve(problem, method, key=key), 500).relative_l2 < 5e-3
 
 

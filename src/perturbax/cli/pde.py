@@ -10,6 +10,7 @@ from ._options import check_writable, choose
 
 app = typer.Typer(no_args_is_help=True)
 
+<<<<<<< HEAD
 _METHODS = (
     "pig",
     "fixed-gaussians",
@@ -21,11 +22,18 @@ _METHODS = (
     "gp-hm",
     "chebyshev",
 )
+=======
+_METHODS = ("pig", "fixed-gaussians", "pinn", "modified-pinn", "fourier-pinn", "spinn", "pixel", "random-features")
+>>>>>>> pdecore
 
 
 @app.callback()
 def _pde() -> None:
+<<<<<<< HEAD
     """Solve partial differential equations by networks, Gaussians and Gaussian processes."""
+=======
+    """Solve partial differential equations by networks, Gaussians and random features."""
+>>>>>>> pdecore
 
 
 @app.command()
@@ -38,6 +46,7 @@ def solve(
         ),
     ],
     method: Annotated[str, typer.Option(help=", ".join(_METHODS) + ".")] = "pig",
+<<<<<<< HEAD
     option: Annotated[
         list[str] | None,
         typer.Option("--option", metavar="NAME=NUMBER", help="An argument of the method, such as grid=400; repeat it."),
@@ -46,13 +55,25 @@ def solve(
     steps: Annotated[int, typer.Option(min=1, help="Of the optimiser, of methods that have steps.")] = 100,
     interior: Annotated[int, typer.Option(min=1, help="Points inside, of networks.")] = 1000,
     boundary: Annotated[int, typer.Option(min=1, help="Points of each condition, of networks.")] = 200,
+=======
+    optimiser: Annotated[str, typer.Option(help="lm, engd, lbfgs or adam; random-features has its own.")] = "lm",
+    steps: Annotated[int, typer.Option(min=1, help="Of the optimiser.")] = 100,
+    interior: Annotated[int, typer.Option(min=1, help="Points inside.")] = 1000,
+    boundary: Annotated[int, typer.Option(min=1, help="Points of each condition.")] = 200,
+>>>>>>> pdecore
     parameter: Annotated[
         list[str] | None,
         typer.Option("--parameter", metavar="NAME=VALUE", help="A number of a problem of the catalogue; repeat it."),
     ] = None,
     grid: Annotated[int, typer.Option(min=2, help="Points along each axis of the grid that is written.")] = 64,
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="The .npz file for the solution on a grid: axis_0, axis_1, ... and u.")
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            help="The file for the solution on a grid: .npz with axis_0, axis_1, ... and u, which is NaN outside of "
+            "the domain; or .vtu for ParaView.",
+        ),
     ] = Path("solution.npz"),
     seed: options.Seed = 0,
     as_json: options.Json = False,
@@ -65,7 +86,8 @@ def solve(
     import numpy as np
 
     from perturbax import pde
-    from perturbax.core import enable_compilation_cache, write_atomic
+    from perturbax.core import enable_compilation_cache
+    from perturbax.interop import write_mesh
 
     from ._console import note, print_json
 
@@ -77,28 +99,38 @@ def solve(
         "fourier-pinn": pde.FourierPINN,
         "spinn": pde.SPINN,
         "pixel": pde.PIXEL,
+<<<<<<< HEAD
         "gp-hm": pde.GPHM,
         "chebyshev": pde.ChebyshevCollocation,
+=======
+        "random-features": pde.RandomFeatures,
+>>>>>>> pdecore
     }
-    optimisers: dict[str, Any] = {"lm": pde.LM, "lbfgs": pde.LBFGS, "adam": pde.Adam}
+    optimisers: dict[str, Any] = {"lm": pde.LM, "engd": pde.EnergyNaturalGradient, "lbfgs": pde.LBFGS, "adam": pde.Adam}
     kind = kinds[choose("--method", method, kinds)]
     rule = optimisers[choose("--optimiser", optimiser, optimisers)]
     check_writable("--out", out)
-    if out.suffix != ".npz":
-        raise ValueError(f"--out {out} must end with .npz")
+    if out.suffix not in (".npz", ".vtu"):
+        raise ValueError(f"--out {out} must end with .npz or .vtu")
     stated = _problem(problem, parameter or [])
     if grid**stated.dimension > 10_000_000:
         raise ValueError(f"--grid must give at most 10 million points, got {grid}^{stated.dimension}")
+<<<<<<< HEAD
     chosen = _method(method, kind, rule(steps), pde.FixedPoints(interior, boundary), option or [])
     enable_compilation_cache()
+=======
+    if out.suffix == ".vtu" and stated.dimension > 3:
+        raise ValueError(f"--out {out} must end with .npz: a mesh has at most three axes, got {stated.dimension}")
+    enable_compilation_cache()
+    points = pde.FixedPoints(interior, boundary)
+    chosen = kind(points=points) if kind is pde.RandomFeatures else kind(optimiser=rule(steps), points=points)
+>>>>>>> pdecore
     solution = pde.solve(stated, chosen, key=jax.random.key(seed))
     error = pde.solution_error(solution)
-    lower, upper = (np.asarray(corner, np.float64) for corner in (stated.domain.lower, stated.domain.upper))
-    axes = [np.linspace(a, b, grid) for a, b in zip(lower, upper, strict=True)]
-    x = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, stated.dimension)
-    u = np.asarray(solution(x)).reshape(*[grid] * stated.dimension, stated.fields)
-    arrays = {**{f"axis_{k}": axis for k, axis in enumerate(axes)}, "u": u}
-    write_atomic(out, lambda file: np.savez(file, allow_pickle=False, **arrays))
+    if out.suffix == ".vtu":
+        write_mesh(out, pde.as_mesh(solution, grid))
+    else:
+        _write_npz(out, solution, grid)
     facts = {
         "out": str(out),
         "method": type(chosen).__name__,
@@ -119,6 +151,24 @@ def solve(
     for name, value in facts["unknown"].items():
         note(f"{name} = {value}")
     print(out)
+
+
+def _write_npz(out: Path, solution: Any, grid: int) -> None:
+    import numpy as np
+
+    from perturbax.core import float64, write_atomic
+    from perturbax.pde import Box
+
+    domain = solution.problem.domain
+    lower, upper = (np.asarray(corner, np.float64) for corner in (domain.lower, domain.upper))
+    axes = [np.linspace(a, b, grid) for a, b in zip(lower, upper, strict=True)]
+    x = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(axes))
+    u = np.asarray(solution(x))
+    if not isinstance(domain, Box):
+        with float64():
+            u = np.where(np.asarray(domain.contains(x))[:, None], u, np.nan)
+    arrays = {**{f"axis_{k}": axis for k, axis in enumerate(axes)}, "u": u.reshape(*[grid] * len(axes), -1)}
+    write_atomic(out, lambda file: np.savez(file, allow_pickle=False, **arrays))
 
 
 def _problem(text: str, parameters: list[str]) -> Any:

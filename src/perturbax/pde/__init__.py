@@ -43,6 +43,7 @@ from ._jet import jet as jet
 from ._lbfgs import LBFGS as LBFGS
 from ._least_squares import Points as Points
 from ._lm import LM as LM
+from ._mesh import as_mesh as as_mesh
 from ._natural_gradient import EnergyNaturalGradient as EnergyNaturalGradient
 from ._optimiser import AbstractOptimiser as AbstractOptimiser
 from ._optimiser import AbstractPhase as AbstractPhase
@@ -96,6 +97,7 @@ from .pinn import PINN as PINN
 from .pixel import PIXEL as PIXEL
 from .plate_model import PlateModel as PlateModel
 from .rad import RAD as RAD
+from .random_features import RandomFeatures as RandomFeatures
 from .rar import RAR as RAR
 from .spectral_newton import SpectralNewton as SpectralNewton
 from .spinn import SPINN as SPINN
@@ -175,6 +177,7 @@ __all__ = [
     "PlaneWaves",
     "PlateModel",
     "Points",
+    "RandomFeatures",
     "Residual",
     "Robin",
     "SDFDomain",
@@ -190,6 +193,7 @@ __all__ = [
     "StudentMixture",
     "Uniform",
     "Union",
+    "as_mesh",
     "barron_norm",
     "catalogue",
     "compress",

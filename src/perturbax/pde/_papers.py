@@ -170,3 +170,20 @@ RAD = Paper(
     arxiv="2207.10289",
     venue="Computer Methods in Applied Mechanics and Engineering 403",
 )
+
+BANDLIMITED = Paper(
+    title="How Powerful are Shallow Neural Networks with Bandlimited Random Weights?",
+    authors=("Ming Li", "Sho Sonoda", "Feilong Cao", "Yu Guang Wang", "Jiye Liang"),
+    year=2023,
+    arxiv="2008.08427",
+    venue="International Conference on Machine Learning",
+)
+
+EXTREME_LEARNING = Paper(
+    title="Physics Informed Extreme Learning Machine (PIELM) -- A rapid method for the numerical solution of partial "
+    "differential equations",
+    authors=("Vikas Dwivedi", "Balaji Srinivasan"),
+    year=2020,
+    arxiv="1907.03507",
+    venue="Neurocomputing 391",
+)
