@@ -28,23 +28,20 @@ from ._verdict import median_of, select
 if TYPE_CHECKING:
     import pandas as pd
 
-_SIN6_COS100 = {"frequencies": (106.0, 94.0), "amplitudes": (0.5, -0.5)}
-_THREE_WAVES = {
-    "frequencies": (1.0, 20.0, 100.0),
-    "amplitudes": (1.0, 0.1, 1.0),
-    "phases": (0.0, 0.0, np.pi / 2),
-}
+# Frequencies and amplitudes.
+_SIN6_COS100 = (106.0, 94.0), (0.5, -0.5)
+_THREE_WAVES = (1.0, 20.0, 100.0), (1.0, 0.1, 1.0), (0.0, 0.0, np.pi / 2.0)
 _PROBLEMS = {
     "sin 100x": lambda: pde.catalogue.multiscale_poisson((100.0,)),
-    "sin 6x cos 100x": lambda: pde.catalogue.multiscale_poisson(**_SIN6_COS100),
+    "sin 6x cos 100x": lambda: pde.catalogue.multiscale_poisson(*_SIN6_COS100),
     "sin 20x sin 20y": lambda: pde.catalogue.multiscale_poisson((20.0,), dimension=2),
     "three waves": lambda: pde.catalogue.multiscale_poisson((1.0, 20.0, 100.0), (1.0, 0.1, 0.05)),
     "x sin 200x": pde.catalogue.modulated_poisson,
     "sin 500x with a trend": pde.catalogue.trended_poisson,
-    "Allen-Cahn sin 6x cos 100x": lambda: pde.catalogue.multiscale_allen_cahn(**_SIN6_COS100),
+    "Allen-Cahn sin 6x cos 100x": lambda: pde.catalogue.multiscale_allen_cahn(*_SIN6_COS100),
     "sin 100x sin 100y": lambda: pde.catalogue.multiscale_poisson((100.0,), dimension=2),
     "sin 6x cos 20x + sin 6y cos 20y": pde.catalogue.additive_poisson,
-    "Allen-Cahn three waves in 2-D": lambda: pde.catalogue.multiscale_allen_cahn(**_THREE_WAVES, dimension=2),
+    "Allen-Cahn three waves in 2-D": lambda: pde.catalogue.multiscale_allen_cahn(*_THREE_WAVES, dimension=2),
 }
 _LINES = {
     "sin 100x": (100.0,),
