@@ -78,6 +78,12 @@ def loss(problem: PDEProblem, trained: Any, frozen: Any, points: Points) -> Floa
     return jnp.sum(jnp.square(rows(problem, eqx.combine(trained, frozen), points)))
 
 
+def conditions_loss(problem: PDEProblem, theta: Theta, points: Points) -> Float[Array, ""]:
+    """The sum of the squares of the rows of the conditions."""
+    parts = [jax.vmap(lambda x, f=f: f(theta, x))(at) * scale[:, None] for f, at, scale in _terms(problem, points)[1:]]
+    return sum((jnp.sum(jnp.square(part)) for part in parts), jnp.zeros(()))
+
+
 def _terms(problem: PDEProblem, points: Points) -> list[tuple[Callable, Any, Array]]:
     """A function of the unknowns and a point, the points, and the scale of each row."""
     scale = jnp.sqrt(problem.weight * points.weights / points.x.shape[0])
