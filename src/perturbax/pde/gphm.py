@@ -44,7 +44,7 @@ class GPHM(AbstractGPHM):
     - `kernel`: `SpectralMixture()`, `StudentMixture()`, and as baselines `SquaredExponential()` and `Matern52()`.
     - `grid`: points along each axis, one number for all axes or one for each. A frequency up to
       `(points - 1) / (2 length)` can be told from its aliases.
-    - `steps`: of Adam for mixtures and precisions; `learning_rate`: its rate for two thirds of them, which then falls
+    - `steps`: of Adam for mixtures and precisions; `learning_rate`: its rate for four fifths of them, which then falls
       to 0 as a cosine.
     - `condition_weight`: lambda.
     - `jitter`: added to the diagonals of the kernels, times 10 up to 1e-3 while they cannot be factorised.
