@@ -3,9 +3,9 @@
 `u'' = f` on [0, 2 pi] with `u = sin 100x`, 400 points for all, in float64. The network of DeepXDE on torch reads 72
 random Fourier features of standard deviations 1, 20 and 50 on [-1, 1] (its torch backend has no multi-scale network of
 its own, so they are a transform of the input); two tanh layers of 32, Adam at 1e-3. It is trained for as many seconds
-as GPHM without compilation, and for ten times as many; errors are relative L2 at 300 points. Collocation with Chebyshev's
-differentiation matrix in NumPy is timed in whole, as is `pde.ChebyshevCollocation` when compiled. Last, seconds of a
-step of GPHM on grids of two dimensions.
+as GPHM without compilation, and for ten times as many; errors are relative L2 at 300 points. Collocation with
+Chebyshev's differentiation matrix in NumPy is timed in whole, as is `pde.ChebyshevCollocation` when compiled. Last,
+seconds of a step of GPHM on grids of two dimensions.
 
     python benchmarks/pde_frequencies.py
 """

@@ -56,7 +56,8 @@ class GPHM(AbstractGPHM):
     (above 1 % of the weight, for each axis), and the jitter in the end; the `error` of its history is that at the grid.
 
     **Raises:** `TypeError`, `ValueError` for numbers out of range, another domain than a `Box`, several fields, unknown
-    coefficients, a lift, or derivatives that the kernel does not have.
+    coefficients, a lift, or derivatives that the kernel does not have; `SolverError` when a value is not finite with
+    the largest jitter too.
 
     Source: Fang et al. 2024 (arXiv 2311.04465); the objective is theirs, the projection is not.
 
