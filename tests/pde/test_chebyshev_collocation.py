@@ -13,6 +13,7 @@ def error(problem, grid, n=500):
     return pde.solution_error(solution, n), solution
 
 
+@pytest.mark.slow
 def test_errors_fall_faster_than_any_power():
     errors = [error(pde.catalogue.poisson(1, frequency=4.0), n)[0].relative_l2 for n in (12, 24)]
     assert errors[0] > 1e-3
@@ -26,6 +27,7 @@ def test_high_frequencies_are_solved_to_rounding():
     np.testing.assert_allclose(solution.derivative(x, 0), np.cos(x) + 2.0 * np.cos(20.0 * x), atol=1e-8)
 
 
+@pytest.mark.slow
 def test_a_nonlinear_equation_converges_quadratically():
     found, solution = error(pde.catalogue.multiscale_allen_cahn((3.0,)), 40)
     assert found.relative_l2 < 1e-10
@@ -40,6 +42,7 @@ def cooling(x, params):
     return jnp.exp(-(jnp.pi**2) * x[0]) * jnp.cos(jnp.pi * x[1])
 
 
+@pytest.mark.slow
 def test_time_and_conditions_of_several_kinds():
     box = pde.Box([0.0, 0.0], [0.2, 1.0], time_axis=0)
     problem = pde.PDEProblem(box, heat, [pde.Initial(cooling), pde.Neumann(0.0)], exact=cooling)
@@ -58,6 +61,7 @@ def nowhere(x, u, params):
     return u.d(0, 0) + jnp.exp(u.value) * 10.0
 
 
+@pytest.mark.slow
 def test_a_problem_without_solution_raises():
     # Bratu's equation has none above 3.51.
     problem = pde.PDEProblem(pde.Box([0.0], [1.0]), nowhere, [pde.Dirichlet(0.0)])

@@ -66,7 +66,7 @@ class AbstractGPHM(AbstractPDEMethod):
 
     @property
     def transformation(self) -> Any:
-        """Adam, with a rate that is constant for two thirds of the steps and falls to 0 as a cosine."""
+        """Adam, with a rate that is constant for four fifths of the steps and falls to 0 as a cosine."""
         method: Any = self
         return _adam(method.learning_rate, method.steps)
 
@@ -171,7 +171,7 @@ class _Run:
 @functools.lru_cache(maxsize=32)
 def _adam(learning_rate: float, steps: int) -> optax.GradientTransformation:
     """The same object for the same settings, so that nothing compiles again."""
-    constant = 2 * steps // 3
+    constant = 4 * steps // 5
     fall = optax.cosine_decay_schedule(learning_rate, steps - constant)
     return optax.adam(optax.join_schedules([optax.constant_schedule(learning_rate), fall], [constant]))
 

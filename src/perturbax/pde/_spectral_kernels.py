@@ -11,6 +11,7 @@ are in closed form too: those of `|z|` at 0 are nothing to leave to differentiat
 """
 
 import abc
+import functools
 import math
 from typing import Any
 
@@ -152,10 +153,13 @@ def kernel_derivatives(
     cosine, sine = jnp.cos(m * z), jnp.sin(m * z)
     # The derivatives of the cosine, which repeat after four.
     waves = (cosine, -sine, -cosine, sine)
-    return [
-        sum(math.comb(n, j) * (g[j] * waves[(n - j) % 4]) @ (weights * m ** (n - j)) for j in range(n + 1))
-        for n in range(order + 1)
-    ]
+    return [_leibniz(n, g, waves, m) @ weights for n in range(order + 1)]
+
+
+def _leibniz(n: int, g: list[Array], waves: tuple[Array, ...], m: Array) -> Array:
+    """The derivative of order `n` of envelopes times cosines."""
+    terms = [math.comb(n, j) * g[j] * waves[(n - j) % 4] * m ** (n - j) for j in range(n + 1)]
+    return functools.reduce(jnp.add, terms)
 
 
 def _even(count: int) -> Array:

@@ -143,7 +143,7 @@ class Jacobian(eqx.Module):
         """The changes of the residuals by changes of the derivatives."""
         first = jnp.einsum("nep,np->ne", self.equation, of.equation).reshape(-1)
         parts = [
-            sum(jnp.einsum("nep,np->ne", J, v) for J, v in zip(*both, strict=True)).reshape(-1)
+            _total([jnp.einsum("nep,np->ne", J, v) for J, v in zip(*both, strict=True)]).reshape(-1)
             for both in zip(self.conditions, of.conditions, strict=True)
         ]
         return Rows(first, jnp.concatenate(parts))
@@ -163,7 +163,7 @@ def dense_jacobian(problem: PDEProblem, tables: Tables, jacobian: Jacobian) -> R
     """The whole Jacobian with respect to `W`, of rows `(rows, N)`, for grids on which it has room."""
 
     def weighted(J: Array, basis: list[Array]) -> Array:
-        found = sum(J[:, :, p, None] * one[:, None, :] for p, one in enumerate(basis))
+        found = _total([J[:, :, p, None] * one[:, None, :] for p, one in enumerate(basis)])
         return found.reshape(-1, found.shape[-1])
 
     grid = [
@@ -179,7 +179,7 @@ def dense_jacobian(problem: PDEProblem, tables: Tables, jacobian: Jacobian) -> R
                 for index in asked
             ]
             parts.append(weighted(J, basis))
-        conditions.append(sum(parts))
+        conditions.append(_total(parts))
     return Rows(weighted(jacobian.equation, grid), jnp.concatenate(conditions))
 
 
@@ -244,6 +244,10 @@ def _condition(problem: PDEProblem, number: int, site: Sites, values: tuple[Arra
 
 def _jet(problem: PDEProblem, indices: tuple[Index, ...], values: Array) -> Jet:
     return Jet({index: values[k : k + 1] for k, index in enumerate(indices)}, problem.dimension)
+
+
+def _total(parts: list[Array]) -> Array:
+    return functools.reduce(jnp.add, parts)
 
 
 def _by_rows(first: Array, second: Array) -> Array:

@@ -44,7 +44,7 @@ class GPHM(AbstractGPHM):
     - `kernel`: `SpectralMixture()`, `StudentMixture()`, and as baselines `SquaredExponential()` and `Matern52()`.
     - `grid`: points along each axis, one number for all axes or one for each. A frequency up to
       `(points - 1) / (2 length)` can be told from its aliases.
-    - `steps`: of Adam for mixtures and precisions; `learning_rate`: its rate for two thirds of them, which then falls
+    - `steps`: of Adam for mixtures and precisions; `learning_rate`: its rate for four fifths of them, which then falls
       to 0 as a cosine.
     - `condition_weight`: lambda.
     - `jitter`: added to the diagonals of the kernels, times 10 up to 1e-3 while they cannot be factorised.
@@ -56,7 +56,8 @@ class GPHM(AbstractGPHM):
     (above 1 % of the weight, for each axis), and the jitter in the end; the `error` of its history is that at the grid.
 
     **Raises:** `TypeError`, `ValueError` for numbers out of range, another domain than a `Box`, several fields, unknown
-    coefficients, a lift, or derivatives that the kernel does not have.
+    coefficients, a lift, or derivatives that the kernel does not have; `SolverError` when a value is not finite with
+    the largest jitter too.
 
     Source: Fang et al. 2024 (arXiv 2311.04465); the objective is theirs, the projection is not.
 
