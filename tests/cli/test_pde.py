@@ -87,7 +87,7 @@ def test_a_problem_of_the_catalogue_is_told_in_words(folder, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("solve", "nothing"), "PROBLEM must be one of advection"),
+        (("solve", "nothing"), "PROBLEM must be one of additive_poisson"),
         (("solve", "none.py"), "PROBLEM"),
         (("solve", "mine.py:other"), "does not define other"),
         (("solve", "mine.py:number"), "number of mine.py must be a pde.PDEProblem, got int"),

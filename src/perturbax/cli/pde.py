@@ -10,7 +10,6 @@ from ._options import check_writable, choose
 
 app = typer.Typer(no_args_is_help=True)
 
-<<<<<<< HEAD
 _METHODS = (
     "pig",
     "fixed-gaussians",
@@ -19,21 +18,15 @@ _METHODS = (
     "fourier-pinn",
     "spinn",
     "pixel",
+    "random-features",
     "gp-hm",
     "chebyshev",
 )
-=======
-_METHODS = ("pig", "fixed-gaussians", "pinn", "modified-pinn", "fourier-pinn", "spinn", "pixel", "random-features")
->>>>>>> pdecore
 
 
 @app.callback()
 def _pde() -> None:
-<<<<<<< HEAD
-    """Solve partial differential equations by networks, Gaussians and Gaussian processes."""
-=======
-    """Solve partial differential equations by networks, Gaussians and random features."""
->>>>>>> pdecore
+    """Solve partial differential equations by networks, Gaussians, random features and Gaussian processes."""
 
 
 @app.command()
@@ -46,21 +39,14 @@ def solve(
         ),
     ],
     method: Annotated[str, typer.Option(help=", ".join(_METHODS) + ".")] = "pig",
-<<<<<<< HEAD
     option: Annotated[
         list[str] | None,
         typer.Option("--option", metavar="NAME=NUMBER", help="An argument of the method, such as grid=400; repeat it."),
     ] = None,
-    optimiser: Annotated[str, typer.Option(help="Of networks: lm, lbfgs or adam.")] = "lm",
+    optimiser: Annotated[str, typer.Option(help="Of networks: lm, engd, lbfgs or adam.")] = "lm",
     steps: Annotated[int, typer.Option(min=1, help="Of the optimiser, of methods that have steps.")] = 100,
     interior: Annotated[int, typer.Option(min=1, help="Points inside, of networks.")] = 1000,
     boundary: Annotated[int, typer.Option(min=1, help="Points of each condition, of networks.")] = 200,
-=======
-    optimiser: Annotated[str, typer.Option(help="lm, engd, lbfgs or adam; random-features has its own.")] = "lm",
-    steps: Annotated[int, typer.Option(min=1, help="Of the optimiser.")] = 100,
-    interior: Annotated[int, typer.Option(min=1, help="Points inside.")] = 1000,
-    boundary: Annotated[int, typer.Option(min=1, help="Points of each condition.")] = 200,
->>>>>>> pdecore
     parameter: Annotated[
         list[str] | None,
         typer.Option("--parameter", metavar="NAME=VALUE", help="A number of a problem of the catalogue; repeat it."),
@@ -99,12 +85,9 @@ def solve(
         "fourier-pinn": pde.FourierPINN,
         "spinn": pde.SPINN,
         "pixel": pde.PIXEL,
-<<<<<<< HEAD
+        "random-features": pde.RandomFeatures,
         "gp-hm": pde.GPHM,
         "chebyshev": pde.ChebyshevCollocation,
-=======
-        "random-features": pde.RandomFeatures,
->>>>>>> pdecore
     }
     optimisers: dict[str, Any] = {"lm": pde.LM, "engd": pde.EnergyNaturalGradient, "lbfgs": pde.LBFGS, "adam": pde.Adam}
     kind = kinds[choose("--method", method, kinds)]
@@ -115,16 +98,10 @@ def solve(
     stated = _problem(problem, parameter or [])
     if grid**stated.dimension > 10_000_000:
         raise ValueError(f"--grid must give at most 10 million points, got {grid}^{stated.dimension}")
-<<<<<<< HEAD
-    chosen = _method(method, kind, rule(steps), pde.FixedPoints(interior, boundary), option or [])
-    enable_compilation_cache()
-=======
     if out.suffix == ".vtu" and stated.dimension > 3:
         raise ValueError(f"--out {out} must end with .npz: a mesh has at most three axes, got {stated.dimension}")
+    chosen = _method(method, kind, rule(steps), pde.FixedPoints(interior, boundary), option or [])
     enable_compilation_cache()
-    points = pde.FixedPoints(interior, boundary)
-    chosen = kind(points=points) if kind is pde.RandomFeatures else kind(optimiser=rule(steps), points=points)
->>>>>>> pdecore
     solution = pde.solve(stated, chosen, key=jax.random.key(seed))
     error = pde.solution_error(solution)
     if out.suffix == ".vtu":
