@@ -15,6 +15,7 @@ from ._covariance import AbstractCovariance as AbstractCovariance
 from ._covariance import Diagonal as Diagonal
 from ._covariance import Full as Full
 from ._covariance import Isotropic as Isotropic
+from ._decomposition import Piecewise as Piecewise
 from ._dense import Dense as Dense
 from ._design import AbstractDesign as AbstractDesign
 from ._design import LatinHypercube as LatinHypercube
@@ -29,6 +30,20 @@ from ._error import solution_error as solution_error
 from ._field import Field as Field
 from ._gaussians import AbstractGaussians as AbstractGaussians
 from ._gaussians import gaussians as gaussians
+from ._interface import ALL_CONDITIONS as ALL_CONDITIONS
+from ._interface import CPINN_CONDITIONS as CPINN_CONDITIONS
+from ._interface import XPINN_CONDITIONS as XPINN_CONDITIONS
+from ._interface import AbstractInterfaceCondition as AbstractInterfaceCondition
+from ._interface import AverageContinuity as AverageContinuity
+from ._interface import Continuity as Continuity
+from ._interface import CurvatureContinuity as CurvatureContinuity
+from ._interface import FluxContinuity as FluxContinuity
+from ._interface import InterfacePoint as InterfacePoint
+from ._interface import ResidualBothSides as ResidualBothSides
+from ._interface import ResidualContinuity as ResidualContinuity
+from ._interface import ResidualGradient as ResidualGradient
+from ._interface import SlopeContinuity as SlopeContinuity
+from ._interface import TangentialContinuity as TangentialContinuity
 from ._jet import AbstractClosedForm as AbstractClosedForm
 from ._jet import Jet as Jet
 from ._jet import jet as jet
@@ -38,6 +53,9 @@ from ._lm import LM as LM
 from ._optimiser import AbstractOptimiser as AbstractOptimiser
 from ._optimiser import AbstractPhase as AbstractPhase
 from ._optimiser import Chain as Chain
+from ._partition import AbstractPartition as AbstractPartition
+from ._partition import Split as Split
+from ._partition import Splits as Splits
 from ._problem import PDEProblem as PDEProblem
 from ._sampler import AbstractSampler as AbstractSampler
 from ._sampler import FixedPoints as FixedPoints
@@ -61,14 +79,19 @@ from .pinn import PINN as PINN
 from .pixel import PIXEL as PIXEL
 from .plate_model import PlateModel as PlateModel
 from .spinn import SPINN as SPINN
+from .xpinn import XPINN as XPINN
 
 __all__ = [
+    "ALL_CONDITIONS",
+    "CPINN_CONDITIONS",
     "LBFGS",
     "LM",
     "PIG",
     "PINN",
     "PIXEL",
     "SPINN",
+    "XPINN",
+    "XPINN_CONDITIONS",
     "AbstractClosedForm",
     "AbstractCollocation",
     "AbstractCondition",
@@ -76,17 +99,22 @@ __all__ = [
     "AbstractDesign",
     "AbstractDomain",
     "AbstractGaussians",
+    "AbstractInterfaceCondition",
     "AbstractOptimiser",
     "AbstractPDEMethod",
+    "AbstractPartition",
     "AbstractPhase",
     "AbstractSampler",
     "AbstractSimulation",
     "Adam",
+    "AverageContinuity",
     "Boundary",
     "Box",
     "BromwichInversion",
     "Chain",
     "Chromatogram",
+    "Continuity",
+    "CurvatureContinuity",
     "Data",
     "Dense",
     "Diagonal",
@@ -95,10 +123,12 @@ __all__ = [
     "FiniteDifference",
     "FixedGaussians",
     "FixedPoints",
+    "FluxContinuity",
     "FourierPINN",
     "FreshPoints",
     "Full",
     "Initial",
+    "InterfacePoint",
     "Isotropic",
     "Jet",
     "LaplaceIntegral",
@@ -110,13 +140,21 @@ __all__ = [
     "PDEProblem",
     "PDESolution",
     "Periodic",
+    "Piecewise",
     "PlateModel",
     "Points",
     "Residual",
+    "ResidualBothSides",
+    "ResidualContinuity",
+    "ResidualGradient",
     "Robin",
     "Sites",
+    "SlopeContinuity",
     "Sobol",
     "SolutionError",
+    "Split",
+    "Splits",
+    "TangentialContinuity",
     "Uniform",
     "catalogue",
     "gaussians",
