@@ -27,6 +27,7 @@ from ._domain import Box as Box
 from ._domain import Sites as Sites
 from ._error import SolutionError as SolutionError
 from ._error import solution_error as solution_error
+from ._family import Family as Family
 from ._field import Field as Field
 from ._gaussians import AbstractGaussians as AbstractGaussians
 from ._gaussians import gaussians as gaussians
@@ -44,6 +45,8 @@ from ._interface import ResidualContinuity as ResidualContinuity
 from ._interface import ResidualGradient as ResidualGradient
 from ._interface import SlopeContinuity as SlopeContinuity
 from ._interface import TangentialContinuity as TangentialContinuity
+from ._interface_environment import InterfaceEnvironment as InterfaceEnvironment
+from ._interface_environment import interface_errors as interface_errors
 from ._jet import AbstractClosedForm as AbstractClosedForm
 from ._jet import Jet as Jet
 from ._jet import jet as jet
@@ -119,6 +122,7 @@ __all__ = [
     "Dense",
     "Diagonal",
     "Dirichlet",
+    "Family",
     "Field",
     "FiniteDifference",
     "FixedGaussians",
@@ -128,6 +132,7 @@ __all__ = [
     "FreshPoints",
     "Full",
     "Initial",
+    "InterfaceEnvironment",
     "InterfacePoint",
     "Isotropic",
     "Jet",
@@ -158,6 +163,7 @@ __all__ = [
     "Uniform",
     "catalogue",
     "gaussians",
+    "interface_errors",
     "jet",
     "simulate",
     "solution_error",

@@ -9,15 +9,25 @@ from ._evolution import burgers as burgers
 from ._evolution import flow_mixing as flow_mixing
 from ._evolution import klein_gordon as klein_gordon
 from ._evolution import reaction as reaction
+from ._families import advection_family as advection_family
+from ._families import burgers_family as burgers_family
+from ._families import poisson_box as poisson_box
+from ._families import poisson_family as poisson_family
+from ._families import reaction_family as reaction_family
 
 __all__ = [
     "advection",
+    "advection_family",
     "burgers",
+    "burgers_family",
     "flow_mixing",
     "helmholtz",
     "klein_gordon",
     "peak",
     "poisson",
+    "poisson_box",
+    "poisson_family",
     "reaction",
+    "reaction_family",
     "semilinear",
 ]
