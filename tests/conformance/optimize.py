@@ -16,6 +16,7 @@ INPUTS, TARGETS = jnp.eye(3), jnp.ones(3)
 MODEL = nn.DiagonalLinear(jnp.ones(3), jnp.arange(3.0))
 NETWORK = nn.MLP(3, (4,), 2, key=jax.random.key(0), activation=jax.nn.relu)
 ROWS, LABELS = np.random.default_rng(0).normal(size=(6, 3)), np.arange(6) % 2
+SUBSETS, PLACES, REWARDS = np.eye(2), np.arange(2.0)[:, None], np.eye(2)
 
 PRIOR = stats.UniformPrior([0.0, 0.0], [2.0, 2.0])
 OBSERVED = np.array([1.0, 0.5], np.float32)
@@ -60,6 +61,7 @@ def make(cls):
         "steps": 2,
         "alignment": 0.5,
         "bits": 8,
+        "action": (1, 0),
         "trace_probes": 2,
         "omega": [[0.3, 0.1], [0.2, 0.1]],
     }
@@ -68,6 +70,11 @@ def make(cls):
 
 def tune(method, key, costs=COSTS, contexts=CONTEXTS):
     return optimize.tune(optimize.CostTable(costs, GRID, contexts), method, key=key)
+
+
+def bandit(method, key, rewards=REWARDS, contexts=PLACES):
+    world = optimize.TableEnvironment(contexts, SUBSETS, rewards)
+    return optimize.bandit(world, method, plays=7, key=key)
 
 
 def stability(method, gradients=GRADIENTS, learning_rate=0.1):
@@ -96,6 +103,9 @@ def run(method, key):
         return stability(method)
     if isinstance(method, optimize.AbstractSharpnessMethod):
         return sharpness(method, key)
+    if isinstance(method, optimize.AbstractBanditMethod):
+        plays = bandit(method, key)
+        return plays.contexts, plays.arms, plays.rewards, plays([0.3])
     tuning = tune(method, key)
     return tuning.values, tuning.costs, tuning.state
 
@@ -121,6 +131,11 @@ def poison(method, key):
         return {
             "inputs": lambda: sharpness(method, key, inputs=jnp.full((3, 3), jnp.nan)),
             "targets": lambda: sharpness(method, key, targets=jnp.full(3, jnp.inf)),
+        }
+    if isinstance(method, optimize.AbstractBanditMethod):
+        return {
+            "rewards": lambda: bandit(method, key, rewards=np.where(REWARDS > 0.0, np.nan, REWARDS)),
+            "contexts": lambda: bandit(method, key, contexts=np.where(PLACES > 0.0, np.inf, PLACES)),
         }
     costs, contexts = COSTS.copy(), CONTEXTS.copy()
     costs[3, 1] = contexts[4] = np.nan

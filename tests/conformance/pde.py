@@ -19,6 +19,8 @@ SMALL = {
     "kernel": pde.SpectralMixture(3, 2.0),
     "rank": 2,
     "nodes": 3,
+    "partition": pde.Split(0, 0.5),
+    "interface_points": 2,
 }
 CURVES = {"cells": 20, "steps": 40, "tolerance": 1e-6}
 

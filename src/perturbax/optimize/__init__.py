@@ -1,5 +1,13 @@
 """Parameters that are learned: of solvers, of models and their integers, and of simulations from observations."""
 
+from ._arm_rule import AbstractArmRule as AbstractArmRule
+from ._arm_rule import Greedy as Greedy
+from ._arm_rule import Optimistic as Optimistic
+from ._arm_rule import Thompson as Thompson
+from ._arm_rule import UpperConfidence as UpperConfidence
+from ._bandit import AbstractBanditMethod as AbstractBanditMethod
+from ._bandit import Plays as Plays
+from ._bandit import bandit as bandit
 from ._bit_budget import Budget as Budget
 from ._bit_budget import Share as Share
 from ._bit_budget import read_latencies as read_latencies
@@ -15,6 +23,10 @@ from ._encoding import Downsample as Downsample
 from ._encoding import FullResolution as FullResolution
 from ._encoding import PrincipalComponents as PrincipalComponents
 from ._encoding import RandomProjection as RandomProjection
+from ._environment import AbstractEnvironment as AbstractEnvironment
+from ._environment import FunctionEnvironment as FunctionEnvironment
+from ._environment import TableEnvironment as TableEnvironment
+from ._environment import all_subsets as all_subsets
 from ._fake_quantization import FakeQuantization as FakeQuantization
 from ._hausdorff import Hausdorff as Hausdorff
 from ._inverse_problem import InverseProblem as InverseProblem
@@ -34,6 +46,7 @@ from ._quantize import QuantizedModel as QuantizedModel
 from ._quantize import integer_apply as integer_apply
 from ._quantize import quantize as quantize
 from ._reference import AbstractReference as AbstractReference
+from ._reward_gp import HybridGP as HybridGP
 from ._saved_quantized import load_quantized as load_quantized
 from ._saved_quantized import save_quantized as save_quantized
 from ._sequence import AbstractSequence as AbstractSequence
@@ -56,28 +69,35 @@ from ._tune import tune as tune
 from ._tuner import AbstractTuner as AbstractTuner
 from ._tuner import Choice as Choice
 from .asymptotic_oracle import AsymptoticOracle as AsymptoticOracle
+from .best_arm import BestArm as BestArm
+from .best_fixed_arm import BestFixedArm as BestFixedArm
 from .best_in_hindsight import BestInHindsight as BestInHindsight
 from .binned import Binned as Binned
 from .chebcb import ChebCB as ChebCB
 from .cmaes import CMAES as CMAES
 from .database_query import DatabaseQuery as DatabaseQuery
 from .divergence_bits import DivergenceBits as DivergenceBits
+from .epsilon_greedy import EpsilonGreedy as EpsilonGreedy
 from .exact_second_moment import ExactSecondMoment as ExactSecondMoment
 from .exact_sharpness import ExactSharpness as ExactSharpness
 from .exp3 import Exp3 as Exp3
 from .fixed import Fixed as Fixed
+from .fixed_arm import FixedArm as FixedArm
 from .float_requantization import FloatRequantization as FloatRequantization
 from .frobenius_bound import FrobeniusBound as FrobeniusBound
 from .given_perturbation import GivenPerturbation as GivenPerturbation
 from .golden_section import GoldenSection as GoldenSection
+from .gp_bandit import GPBandit as GPBandit
 from .gradient_map import GradientMAP as GradientMAP
 from .hawq import Hawq as Hawq
 from .largest_first_bits import LargestFirstBits as LargestFirstBits
 from .learned_regression import LearnedRegression as LearnedRegression
 from .probed_sharpness import ProbedSharpness as ProbedSharpness
+from .random_arm import RandomArm as RandomArm
 from .random_bits import RandomBits as RandomBits
 from .random_walk_metropolis import RandomWalkMetropolis as RandomWalkMetropolis
 from .rejection_abc import RejectionABC as RejectionABC
+from .sequential_gp_bandit import SequentialGPBandit as SequentialGPBandit
 from .sharp_bound import SharpBound as SharpBound
 from .top_eigenvalue_bits import TopEigenvalueBits as TopEigenvalueBits
 from .top_eigenvalue_bound import TopEigenvalueBound as TopEigenvalueBound
@@ -89,8 +109,11 @@ from .uniform_bits import UniformBits as UniformBits
 __all__ = [
     "CMAES",
     "UCB1",
+    "AbstractArmRule",
+    "AbstractBanditMethod",
     "AbstractCostEstimator",
     "AbstractEncoding",
+    "AbstractEnvironment",
     "AbstractInversionMethod",
     "AbstractQuantizer",
     "AbstractReference",
@@ -103,6 +126,8 @@ __all__ = [
     "Allocation",
     "AsymptoticOracle",
     "Bernoulli",
+    "BestArm",
+    "BestFixedArm",
     "BestInHindsight",
     "Binned",
     "Budget",
@@ -115,20 +140,26 @@ __all__ = [
     "DivergenceBits",
     "Downsample",
     "DrawWithReplacement",
+    "EpsilonGreedy",
     "Estimate",
     "ExactSecondMoment",
     "ExactSharpness",
     "Exp3",
     "FakeQuantization",
     "Fixed",
+    "FixedArm",
     "FloatRequantization",
     "FrobeniusBound",
     "FullResolution",
+    "FunctionEnvironment",
+    "GPBandit",
     "GivenPerturbation",
     "GoldenSection",
     "GradientMAP",
+    "Greedy",
     "Hausdorff",
     "Hawq",
+    "HybridGP",
     "ImportanceWeighted",
     "InverseProblem",
     "LargestFirstBits",
@@ -136,16 +167,20 @@ __all__ = [
     "LeastSquares",
     "LinearSequence",
     "LinearisedSGD",
+    "Optimistic",
+    "Plays",
     "PrincipalComponents",
     "ProbedSharpness",
     "QuantizationProblem",
     "QuantizedLayer",
     "QuantizedModel",
+    "RandomArm",
     "RandomBits",
     "RandomProjection",
     "RandomWalkMetropolis",
     "ReducedVariance",
     "RejectionABC",
+    "SequentialGPBandit",
     "Share",
     "SharpBound",
     "Sharpness",
@@ -153,6 +188,8 @@ __all__ = [
     "SolverSequence",
     "SquaredError",
     "Stability",
+    "TableEnvironment",
+    "Thompson",
     "TopEigenvalueBits",
     "TopEigenvalueBound",
     "TraceBound",
@@ -160,6 +197,9 @@ __all__ = [
     "Tuner",
     "Tuning",
     "UniformBits",
+    "UpperConfidence",
+    "all_subsets",
+    "bandit",
     "build_database",
     "integer_apply",
     "invert",

@@ -277,3 +277,19 @@ LEARN_MORPH_INFER = Paper(
     arxiv="2111.04090",
     venue="Medical Image Analysis",
 )
+
+METALIC = Paper(
+    title="Meta Learning of Interface Conditions for Multi-Domain Physics-Informed Neural Networks",
+    authors=(
+        "Shibo Li",
+        "Michael Penwarden",
+        "Yiming Xu",
+        "Conor Tillinghast",
+        "Akil Narayan",
+        "Robert M. Kirby",
+        "Shandian Zhe",
+    ),
+    year=2023,
+    arxiv="2210.12669",
+    venue="International Conference on Machine Learning",
+)

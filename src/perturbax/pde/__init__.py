@@ -22,6 +22,7 @@ from ._covariance import AbstractCovariance as AbstractCovariance
 from ._covariance import Diagonal as Diagonal
 from ._covariance import Full as Full
 from ._covariance import Isotropic as Isotropic
+from ._decomposition import Piecewise as Piecewise
 from ._dense import Dense as Dense
 from ._design import AbstractDesign as AbstractDesign
 from ._design import LatinHypercube as LatinHypercube
@@ -33,10 +34,27 @@ from ._domain import Box as Box
 from ._domain import Sites as Sites
 from ._error import SolutionError as SolutionError
 from ._error import solution_error as solution_error
+from ._family import Family as Family
 from ._field import Field as Field
 from ._flow_sampler import sampling_density as sampling_density
 from ._gaussians import AbstractGaussians as AbstractGaussians
 from ._gaussians import gaussians as gaussians
+from ._interface import ALL_CONDITIONS as ALL_CONDITIONS
+from ._interface import CPINN_CONDITIONS as CPINN_CONDITIONS
+from ._interface import XPINN_CONDITIONS as XPINN_CONDITIONS
+from ._interface import AbstractInterfaceCondition as AbstractInterfaceCondition
+from ._interface import AverageContinuity as AverageContinuity
+from ._interface import Continuity as Continuity
+from ._interface import CurvatureContinuity as CurvatureContinuity
+from ._interface import FluxContinuity as FluxContinuity
+from ._interface import InterfacePoint as InterfacePoint
+from ._interface import ResidualBothSides as ResidualBothSides
+from ._interface import ResidualContinuity as ResidualContinuity
+from ._interface import ResidualGradient as ResidualGradient
+from ._interface import SlopeContinuity as SlopeContinuity
+from ._interface import TangentialContinuity as TangentialContinuity
+from ._interface_environment import InterfaceEnvironment as InterfaceEnvironment
+from ._interface_environment import interface_errors as interface_errors
 from ._jet import AbstractClosedForm as AbstractClosedForm
 from ._jet import Jet as Jet
 from ._jet import jet as jet
@@ -48,6 +66,9 @@ from ._natural_gradient import EnergyNaturalGradient as EnergyNaturalGradient
 from ._optimiser import AbstractOptimiser as AbstractOptimiser
 from ._optimiser import AbstractPhase as AbstractPhase
 from ._optimiser import Chain as Chain
+from ._partition import AbstractPartition as AbstractPartition
+from ._partition import Split as Split
+from ._partition import Splits as Splits
 from ._problem import PDEProblem as PDEProblem
 from ._region import AbstractRegion as AbstractRegion
 from ._representation import AbstractRepresentation as AbstractRepresentation
@@ -101,8 +122,11 @@ from .random_features import RandomFeatures as RandomFeatures
 from .rar import RAR as RAR
 from .spectral_newton import SpectralNewton as SpectralNewton
 from .spinn import SPINN as SPINN
+from .xpinn import XPINN as XPINN
 
 __all__ = [
+    "ALL_CONDITIONS",
+    "CPINN_CONDITIONS",
     "GPHM",
     "LBFGS",
     "LM",
@@ -112,6 +136,8 @@ __all__ = [
     "RAD",
     "RAR",
     "SPINN",
+    "XPINN",
+    "XPINN_CONDITIONS",
     "AbstractClosedForm",
     "AbstractCollocation",
     "AbstractCondition",
@@ -119,8 +145,10 @@ __all__ = [
     "AbstractDesign",
     "AbstractDomain",
     "AbstractGaussians",
+    "AbstractInterfaceCondition",
     "AbstractOptimiser",
     "AbstractPDEMethod",
+    "AbstractPartition",
     "AbstractPhase",
     "AbstractRegion",
     "AbstractRepresentation",
@@ -130,6 +158,7 @@ __all__ = [
     "AbstractStep",
     "Adam",
     "AdversarialSampler",
+    "AverageContinuity",
     "Backtracking",
     "Ball",
     "BarronFlow",
@@ -140,7 +169,9 @@ __all__ = [
     "Chain",
     "ChebyshevCollocation",
     "Chromatogram",
+    "Continuity",
     "CosineNetwork",
+    "CurvatureContinuity",
     "DASGrow",
     "DASReplace",
     "Data",
@@ -150,15 +181,19 @@ __all__ = [
     "Difference",
     "Dirichlet",
     "EnergyNaturalGradient",
+    "Family",
     "Field",
     "FiniteDifference",
     "FixedGaussians",
     "FixedPoints",
     "FixedStep",
+    "FluxContinuity",
     "FourierPINN",
     "FreshPoints",
     "Full",
     "Initial",
+    "InterfaceEnvironment",
+    "InterfacePoint",
     "Intersection",
     "Isotropic",
     "Jet",
@@ -174,14 +209,19 @@ __all__ = [
     "PDEProblem",
     "PDESolution",
     "Periodic",
+    "Piecewise",
     "PlaneWaves",
     "PlateModel",
     "Points",
     "RandomFeatures",
     "Residual",
+    "ResidualBothSides",
+    "ResidualContinuity",
+    "ResidualGradient",
     "Robin",
     "SDFDomain",
     "Sites",
+    "SlopeContinuity",
     "Sobol",
     "SolutionError",
     "SpaceTime",
@@ -189,8 +229,11 @@ __all__ = [
     "SpectralMixture",
     "SpectralNewton",
     "Spectrum",
+    "Split",
+    "Splits",
     "SquaredExponential",
     "StudentMixture",
+    "TangentialContinuity",
     "Uniform",
     "Union",
     "as_mesh",
@@ -198,6 +241,7 @@ __all__ = [
     "catalogue",
     "compress",
     "gaussians",
+    "interface_errors",
     "jet",
     "sampling_density",
     "simulate",

@@ -3,7 +3,7 @@
 import abc
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import equinox as eqx
@@ -50,6 +50,10 @@ class AbstractCollocation(AbstractPDEMethod):
         """A pytree of booleans, or of prefixes, that says which leaves of the network are trained."""
         return jax.tree.map(eqx.is_inexact_array, network)
 
+    def ask(self, problem: PDEProblem, points: Points, key: Any) -> Points:
+        """What is asked for at the points of the sampler; a method that asks for more, as at interfaces, adds it."""
+        return points
+
     def solve(self, problem: PDEProblem, key: Any, progress: bool | None) -> PDESolution:
         method: Any = self
         _warn_of_precision(method.optimiser)
@@ -59,7 +63,11 @@ class AbstractCollocation(AbstractPDEMethod):
         every = jax.tree.map(eqx.is_inexact_array, theta.unknown)
         trained, frozen = eqx.partition(theta, Theta(self.trainable(theta.network), every))
         points, state = method.points.start(problem, point_key)
-        run = _Run(problem, trained, frozen, points, state, update_key, _history(problem))
+
+        def ask(points: Points) -> Points:
+            return self.ask(problem, points, jax.random.fold_in(point_key, 0))
+
+        run = _Run(problem, trained, frozen, points, state, update_key, _history(problem), ask)
         run.optimise(method.optimiser, method.points, progress)
         theta = eqx.combine(run.trained, frozen)
         return PDESolution(
@@ -82,9 +90,20 @@ class AbstractCollocation(AbstractPDEMethod):
 class _Run:
     """The state of one run between the compiled chunks."""
 
-    def __init__(self, problem: PDEProblem, trained: Any, frozen: Any, points: Points, state: Any, key: Any, test: Any):
+    def __init__(
+        self,
+        problem: PDEProblem,
+        trained: Any,
+        frozen: Any,
+        drawn: Points,
+        state: Any,
+        key: Any,
+        test: Any,
+        ask: Callable[[Points], Points],
+    ):
         self.problem, self.trained, self.frozen = problem, trained, frozen
-        self.points, self.state, self.key, self.test = points, state, key, test
+        self.drawn, self.state, self.key, self.test = drawn, state, key, test
+        self.ask, self.points = ask, ask(drawn)
         self.step, self.evaluations, self.loss = 0, 0, np.inf
         self.seconds, self.cpu_seconds = 0.0, 0.0
         self.history: dict[str, list[float]] = {}
@@ -116,7 +135,8 @@ class _Run:
     def _move(self, sampler: AbstractSampler) -> None:
         residual = Residual(self.problem, eqx.combine(self.trained, self.frozen))
         self.key, key = jax.random.split(self.key)
-        self.points, self.state = sampler.update(self.problem, self.points, self.state, residual, key)
+        self.drawn, self.state = sampler.update(self.problem, self.drawn, self.state, residual, key)
+        self.points = self.ask(self.drawn)
 
     def _record(self, sampler: AbstractSampler) -> None:
         row = {"step": self.step, "seconds": self.seconds, "cpu_seconds": self.cpu_seconds}

@@ -23,6 +23,8 @@ from ._field import Theta, field
 from ._jet import jet
 from ._problem import PDEProblem
 
+Term = tuple[Callable, Any, Float[Array, " n"]]
+
 
 class Points(eqx.Module):
     """Where the rows are.
@@ -34,6 +36,17 @@ class Points(eqx.Module):
     x: Float[Array, "n dimension"]
     weights: Float[Array, " n"]
     sites: tuple[Sites, ...]
+
+    def terms(self, problem: PDEProblem) -> list[Term]:
+        """The rows that are asked for: for each kind a function of the unknowns and a point, the points, and the scale
+        of each row."""
+        scale = jnp.sqrt(problem.weight * self.weights / self.x.shape[0])
+        terms: list[Term] = [(lambda theta, x: equation(problem, theta, x), self.x, scale)]
+        for number, (one, sites) in enumerate(zip(problem.conditions, self.sites, strict=True)):
+            n = sites.x.shape[0]
+            scale = jnp.broadcast_to(jnp.sqrt(one.weight / n), (n,)).astype(self.x.dtype)
+            terms.append((lambda theta, site, number=number: condition(problem, theta, number, site), sites, scale))
+        return terms
 
 
 def equation(problem: PDEProblem, theta: Theta, x: Float[Array, " dimension"]) -> Float[Array, " r"]:
@@ -51,7 +64,7 @@ def condition(problem: PDEProblem, theta: Theta, number: int, site: Sites) -> Fl
 
 def rows(problem: PDEProblem, theta: Theta, points: Points) -> Float[Array, " rows"]:
     """All rows."""
-    parts = [jax.vmap(lambda x, f=f: f(theta, x))(at) * scale[:, None] for f, at, scale in _terms(problem, points)]
+    parts = [jax.vmap(lambda x, f=f: f(theta, x))(at) * scale[:, None] for f, at, scale in points.terms(problem)]
     return jnp.concatenate([part.reshape(-1) for part in parts])
 
 
@@ -61,7 +74,7 @@ def rows_and_jacobian(
     """All rows and their derivatives with respect to the flattened arrays of `trained`."""
     flat, unravel = ravel_pytree(trained)
     parts = []
-    for f, at, scale in _terms(problem, points):
+    for f, at, scale in points.terms(problem):
 
         def one(parameters: Array, x: Any, s: Array, f: Callable = f) -> tuple[Array, Array]:
             row = s * f(eqx.combine(unravel(parameters), frozen), x)
@@ -80,16 +93,6 @@ def loss(problem: PDEProblem, trained: Any, frozen: Any, points: Points) -> Floa
 
 def conditions_loss(problem: PDEProblem, theta: Theta, points: Points) -> Float[Array, ""]:
     """The sum of the squares of the rows of the conditions."""
-    parts = [jax.vmap(lambda x, f=f: f(theta, x))(at) * scale[:, None] for f, at, scale in _terms(problem, points)[1:]]
+    terms = points.terms(problem)[1:]
+    parts = [jax.vmap(lambda x, f=f: f(theta, x))(at) * scale[:, None] for f, at, scale in terms]
     return sum((jnp.sum(jnp.square(part)) for part in parts), jnp.zeros(()))
-
-
-def _terms(problem: PDEProblem, points: Points) -> list[tuple[Callable, Any, Array]]:
-    """A function of the unknowns and a point, the points, and the scale of each row."""
-    scale = jnp.sqrt(problem.weight * points.weights / points.x.shape[0])
-    terms: list[tuple[Callable, Any, Array]] = [(lambda theta, x: equation(problem, theta, x), points.x, scale)]
-    for number, (one, sites) in enumerate(zip(problem.conditions, points.sites, strict=True)):
-        n = sites.x.shape[0]
-        scale = jnp.broadcast_to(jnp.sqrt(one.weight / n), (n,)).astype(points.x.dtype)
-        terms.append((lambda theta, site, number=number: condition(problem, theta, number, site), sites, scale))
-    return terms

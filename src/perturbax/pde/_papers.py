@@ -187,3 +187,37 @@ EXTREME_LEARNING = Paper(
     arxiv="1907.03507",
     venue="Neurocomputing 391",
 )
+
+XPINN = Paper(
+    title="Extended physics-informed neural networks (XPINNs): A generalized space-time domain decomposition based "
+    "deep learning framework for nonlinear partial differential equations",
+    authors=("Ameya D. Jagtap", "George E. Karniadakis"),
+    year=2020,
+    venue="Communications in Computational Physics 28 (5)",
+    doi="10.4208/cicp.OA-2020-0164",
+)
+
+CPINN = Paper(
+    title="Conservative physics-informed neural networks on discrete domains for conservation laws: Applications to "
+    "forward and inverse problems",
+    authors=("Ameya D. Jagtap", "Ehsan Kharazmi", "George E. Karniadakis"),
+    year=2020,
+    venue="Computer Methods in Applied Mechanics and Engineering 365",
+    doi="10.1016/j.cma.2020.113028",
+)
+
+METALIC = Paper(
+    title="Meta Learning of Interface Conditions for Multi-Domain Physics-Informed Neural Networks",
+    authors=(
+        "Shibo Li",
+        "Michael Penwarden",
+        "Yiming Xu",
+        "Conor Tillinghast",
+        "Akil Narayan",
+        "Robert M. Kirby",
+        "Shandian Zhe",
+    ),
+    year=2023,
+    arxiv="2210.12669",
+    venue="International Conference on Machine Learning",
+)

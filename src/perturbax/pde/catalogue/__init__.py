@@ -10,6 +10,11 @@ from ._evolution import burgers as burgers
 from ._evolution import flow_mixing as flow_mixing
 from ._evolution import klein_gordon as klein_gordon
 from ._evolution import reaction as reaction
+from ._families import advection_family as advection_family
+from ._families import burgers_family as burgers_family
+from ._families import poisson_box as poisson_box
+from ._families import poisson_family as poisson_family
+from ._families import reaction_family as reaction_family
 from ._multiscale import additive_poisson as additive_poisson
 from ._multiscale import modulated_poisson as modulated_poisson
 from ._multiscale import multiscale_allen_cahn as multiscale_allen_cahn
@@ -25,8 +30,10 @@ from ._variational import semilinear_waves as semilinear_waves
 __all__ = [
     "additive_poisson",
     "advection",
+    "advection_family",
     "allen_cahn",
     "burgers",
+    "burgers_family",
     "flow_mixing",
     "helmholtz",
     "klein_gordon",
@@ -37,8 +44,11 @@ __all__ = [
     "nonlinear_peak",
     "peak",
     "poisson",
+    "poisson_box",
+    "poisson_family",
     "quartic_waves",
     "reaction",
+    "reaction_family",
     "semilinear",
     "semilinear_membrane",
     "semilinear_waves",

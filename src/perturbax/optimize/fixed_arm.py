@@ -1,0 +1,51 @@
+"""The same action in every context."""
+
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from ..core import Paper, check_array
+from ._bandit import AbstractBanditMethod, one_stage
+from ._environment import AbstractEnvironment
+from ._papers import METALIC
+
+
+def _as_action(action: Any) -> tuple[float, ...]:
+    array = np.asarray(check_array("action", list(action), shape=(None,), kind="any"), np.float64)
+    if not np.isin(array, (0.0, 1.0)).all():
+        raise ValueError(f"action must be of zeros and ones, got {array.tolist()}")
+    return tuple(array.tolist())
+
+
+class FixedArm(AbstractBanditMethod):
+    """One action, whatever it is rewarded with: what is done without learning, such as all conditions.
+
+    **Arguments:** `action`: zeros and ones.
+
+    **Returns:** a frozen method for `optimize.bandit`.
+
+    **Raises:** `ValueError` for an action that is not binary, or that is no arm of the environment.
+
+    Source: the baseline of Li et al. 2023 (arXiv 2210.12669).
+
+    >>> FixedArm([1, 0]).action
+    (1.0, 0.0)
+    """
+
+    action: tuple[float, ...] = eqx.field(converter=_as_action)
+
+    papers: ClassVar[tuple[Paper, ...]] = (METALIC,)
+
+    def start(self, environment: AbstractEnvironment, plays: int) -> Int[Array, ""]:
+        one_stage(self, environment)
+        arms, action = np.asarray(environment.arms[0]), np.asarray(self.action)
+        found = np.flatnonzero((arms == action).all(-1)) if arms.shape[1] == len(action) else []
+        if not len(found):
+            raise ValueError(f"action must be an arm of the environment, of {arms.shape[1]} bits, got {self.action}")
+        return jnp.asarray(found[0])
+
+    def ask(self, state: Int[Array, ""], stage: int, context: Float[Array, " c"], key: Any) -> Int[Array, ""]:
+        return state
