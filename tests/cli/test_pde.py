@@ -43,6 +43,15 @@ def test_a_problem_of_a_file_is_solved_and_written(folder, capsys):
 
 
 @pytest.mark.slow
+def test_a_gaussian_process_takes_its_own_options(folder, capsys):
+    assert run("solve", "mine.py", "--method", "gp-hm", "--option", "grid=30", "--steps", "20", "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["method"] == "GPHM"
+    assert facts["steps"] == 20
+    assert facts["relative_l2"] < 0.1
+
+
+@pytest.mark.slow
 def test_a_problem_of_the_catalogue_is_told_in_words(folder, capsys):
     assert run("solve", "poisson", "--parameter", "dimension=1", "--optimiser", "adam", *SMALL, "-o", "u.npz") == 0
     said = capsys.readouterr()
@@ -61,6 +70,8 @@ def test_a_problem_of_the_catalogue_is_told_in_words(folder, capsys):
         (("solve", "poisson", "--parameter", "a"), "--parameter must be written as name=number"),
         (("solve", "poisson", "--parameter", "a=1"), "--parameter of poisson"),
         (("solve", "poisson", "--method", "magic"), "--method must be one of pig"),
+        (("solve", "poisson", "--method", "gp-hm", "--option", "a=1"), "--option of gp-hm must be one of chunk"),
+        (("solve", "poisson", "--option", "steps"), "--option must be written as name=number"),
         (("solve", "poisson", "--optimiser", "magic"), "--optimiser must be one of lm"),
         (("solve", "poisson", "-o", "u.txt"), "must end with .npz"),
         (("solve", "poisson", "-o", "none/u.npz"), "lies in a folder that does not exist"),

@@ -14,6 +14,9 @@ SMALL = {
     "n_gaussians": 4,
     "width": 4,
     "features": 4,
+    "grid": 12,
+    "steps": 3,
+    "kernel": pde.SpectralMixture(3, 2.0),
     "rank": 2,
     "nodes": 3,
 }

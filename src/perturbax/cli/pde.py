@@ -10,12 +10,22 @@ from ._options import check_writable, choose
 
 app = typer.Typer(no_args_is_help=True)
 
-_METHODS = ("pig", "fixed-gaussians", "pinn", "modified-pinn", "fourier-pinn", "spinn", "pixel")
+_METHODS = (
+    "pig",
+    "fixed-gaussians",
+    "pinn",
+    "modified-pinn",
+    "fourier-pinn",
+    "spinn",
+    "pixel",
+    "gp-hm",
+    "chebyshev",
+)
 
 
 @app.callback()
 def _pde() -> None:
-    """Solve partial differential equations by networks and Gaussians."""
+    """Solve partial differential equations by networks, Gaussians and Gaussian processes."""
 
 
 @app.command()
@@ -28,10 +38,14 @@ def solve(
         ),
     ],
     method: Annotated[str, typer.Option(help=", ".join(_METHODS) + ".")] = "pig",
-    optimiser: Annotated[str, typer.Option(help="lm, lbfgs or adam.")] = "lm",
-    steps: Annotated[int, typer.Option(min=1, help="Of the optimiser.")] = 100,
-    interior: Annotated[int, typer.Option(min=1, help="Points inside.")] = 1000,
-    boundary: Annotated[int, typer.Option(min=1, help="Points of each condition.")] = 200,
+    option: Annotated[
+        list[str] | None,
+        typer.Option("--option", metavar="NAME=NUMBER", help="An argument of the method, such as grid=400; repeat it."),
+    ] = None,
+    optimiser: Annotated[str, typer.Option(help="Of networks: lm, lbfgs or adam.")] = "lm",
+    steps: Annotated[int, typer.Option(min=1, help="Of the optimiser, of methods that have steps.")] = 100,
+    interior: Annotated[int, typer.Option(min=1, help="Points inside, of networks.")] = 1000,
+    boundary: Annotated[int, typer.Option(min=1, help="Points of each condition, of networks.")] = 200,
     parameter: Annotated[
         list[str] | None,
         typer.Option("--parameter", metavar="NAME=VALUE", help="A number of a problem of the catalogue; repeat it."),
@@ -63,6 +77,8 @@ def solve(
         "fourier-pinn": pde.FourierPINN,
         "spinn": pde.SPINN,
         "pixel": pde.PIXEL,
+        "gp-hm": pde.GPHM,
+        "chebyshev": pde.ChebyshevCollocation,
     }
     optimisers: dict[str, Any] = {"lm": pde.LM, "lbfgs": pde.LBFGS, "adam": pde.Adam}
     kind = kinds[choose("--method", method, kinds)]
@@ -73,8 +89,8 @@ def solve(
     stated = _problem(problem, parameter or [])
     if grid**stated.dimension > 10_000_000:
         raise ValueError(f"--grid must give at most 10 million points, got {grid}^{stated.dimension}")
+    chosen = _method(method, kind, rule(steps), pde.FixedPoints(interior, boundary), option or [])
     enable_compilation_cache()
-    chosen = kind(optimiser=rule(steps), points=pde.FixedPoints(interior, boundary))
     solution = pde.solve(stated, chosen, key=jax.random.key(seed))
     error = pde.solution_error(solution)
     lower, upper = (np.asarray(corner, np.float64) for corner in (stated.domain.lower, stated.domain.upper))
@@ -111,7 +127,7 @@ def _problem(text: str, parameters: list[str]) -> Any:
     path, _, name = text.partition(":")
     if not path.endswith(".py"):
         maker = getattr(pde.catalogue, choose("PROBLEM", text, pde.catalogue.__all__))
-        numbers = _numbers(parameters)
+        numbers = _numbers("--parameter", parameters)
         try:
             return maker(**numbers)
         except TypeError as error:
@@ -124,16 +140,28 @@ def _problem(text: str, parameters: list[str]) -> Any:
     return found
 
 
-def _numbers(parameters: list[str]) -> dict[str, float | int]:
+def _method(word: str, kind: Any, optimiser: Any, points: Any, pairs: list[str]) -> Any:
+    """A method with what of the general options it has, and with numbers for others of its arguments."""
+    import dataclasses
+
+    names = {field.name for field in dataclasses.fields(kind) if field.init}
+    general = {"optimiser": optimiser, "points": points, "steps": optimiser.steps}
+    numbers = _numbers("--option", pairs)
+    if wrong := sorted(numbers.keys() - names):
+        raise ValueError(f"--option of {word} must be one of {', '.join(sorted(names))}, got {wrong[0]}")
+    return kind(**{name: value for name, value in general.items() if name in names} | numbers)
+
+
+def _numbers(option: str, pairs: list[str]) -> dict[str, float | int]:
     numbers: dict[str, float | int] = {}
-    for pair in parameters:
+    for pair in pairs:
         name, separator, value = pair.partition("=")
         try:
             numbers[name] = int(value) if value.lstrip("-").isdigit() else float(value)
         except ValueError:
             separator = ""
         if not separator or not name:
-            raise ValueError(f"--parameter must be written as name=number, got {pair!r}")
+            raise ValueError(f"{option} must be written as name=number, got {pair!r}")
     return numbers
 
 

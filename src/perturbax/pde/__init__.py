@@ -2,6 +2,7 @@
 
 from . import catalogue as catalogue
 from ._adam import Adam as Adam
+from ._ball import Ball as Ball
 from ._collocation import AbstractCollocation as AbstractCollocation
 from ._compress import CosineNetwork as CosineNetwork
 from ._compress import barron_norm as barron_norm
@@ -14,6 +15,9 @@ from ._conditions import Initial as Initial
 from ._conditions import Neumann as Neumann
 from ._conditions import Periodic as Periodic
 from ._conditions import Robin as Robin
+from ._constructive import Difference as Difference
+from ._constructive import Intersection as Intersection
+from ._constructive import Union as Union
 from ._covariance import AbstractCovariance as AbstractCovariance
 from ._covariance import Diagonal as Diagonal
 from ._covariance import Full as Full
@@ -30,6 +34,7 @@ from ._domain import Sites as Sites
 from ._error import SolutionError as SolutionError
 from ._error import solution_error as solution_error
 from ._field import Field as Field
+from ._flow_sampler import sampling_density as sampling_density
 from ._gaussians import AbstractGaussians as AbstractGaussians
 from ._gaussians import gaussians as gaussians
 from ._jet import AbstractClosedForm as AbstractClosedForm
@@ -38,33 +43,50 @@ from ._jet import jet as jet
 from ._lbfgs import LBFGS as LBFGS
 from ._least_squares import Points as Points
 from ._lm import LM as LM
+from ._natural_gradient import EnergyNaturalGradient as EnergyNaturalGradient
 from ._optimiser import AbstractOptimiser as AbstractOptimiser
 from ._optimiser import AbstractPhase as AbstractPhase
 from ._optimiser import Chain as Chain
 from ._problem import PDEProblem as PDEProblem
+from ._region import AbstractRegion as AbstractRegion
 from ._representation import AbstractRepresentation as AbstractRepresentation
 from ._sampler import AbstractSampler as AbstractSampler
 from ._sampler import FixedPoints as FixedPoints
 from ._sampler import FreshPoints as FreshPoints
 from ._sampler import Residual as Residual
+from ._sdf import SDFDomain as SDFDomain
 from ._simulate import AbstractSimulation as AbstractSimulation
 from ._simulate import Chromatogram as Chromatogram
 from ._simulate import simulate as simulate
 from ._solve import AbstractPDEMethod as AbstractPDEMethod
 from ._solve import PDESolution as PDESolution
 from ._solve import solve as solve
+from ._space_time import SpaceTime as SpaceTime
 from ._sparse_waves import PlaneWaves as PlaneWaves
 from ._spectral_grid import SpectralGrid as SpectralGrid
+from ._spectral_kernels import AbstractSpectralKernel as AbstractSpectralKernel
+from ._spectral_kernels import Matern52 as Matern52
+from ._spectral_kernels import SpectralMixture as SpectralMixture
+from ._spectral_kernels import SquaredExponential as SquaredExponential
+from ._spectral_kernels import StudentMixture as StudentMixture
+from ._spectrum import Spectrum as Spectrum
+from ._spectrum import spectrum as spectrum
 from ._step_size import AbstractStep as AbstractStep
 from ._step_size import Backtracking as Backtracking
 from ._step_size import BoundedStep as BoundedStep
 from ._step_size import FixedStep as FixedStep
+from .adversarial_sampler import AdversarialSampler as AdversarialSampler
 from .barron_flow import BarronFlow as BarronFlow
 from .bromwich_inversion import BromwichInversion as BromwichInversion
+from .chebyshev_collocation import ChebyshevCollocation as ChebyshevCollocation
+from .das_grow import DASGrow as DASGrow
+from .das_replace import DASReplace as DASReplace
 from .deep_ritz import DeepRitz as DeepRitz
 from .finite_difference import FiniteDifference as FiniteDifference
 from .fixed_gaussians import FixedGaussians as FixedGaussians
 from .fourier_pinn import FourierPINN as FourierPINN
+from .gphm import GPHM as GPHM
+from .joint_gphm import JointGPHM as JointGPHM
 from .l2_gradient_flow import L2GradientFlow as L2GradientFlow
 from .laplace_integral import LaplaceIntegral as LaplaceIntegral
 from .laplace_inversion import LaplaceInversion as LaplaceInversion
@@ -73,15 +95,20 @@ from .pig import PIG as PIG
 from .pinn import PINN as PINN
 from .pixel import PIXEL as PIXEL
 from .plate_model import PlateModel as PlateModel
+from .rad import RAD as RAD
+from .rar import RAR as RAR
 from .spectral_newton import SpectralNewton as SpectralNewton
 from .spinn import SPINN as SPINN
 
 __all__ = [
+    "GPHM",
     "LBFGS",
     "LM",
     "PIG",
     "PINN",
     "PIXEL",
+    "RAD",
+    "RAR",
     "SPINN",
     "AbstractClosedForm",
     "AbstractCollocation",
@@ -93,25 +120,34 @@ __all__ = [
     "AbstractOptimiser",
     "AbstractPDEMethod",
     "AbstractPhase",
+    "AbstractRegion",
     "AbstractRepresentation",
     "AbstractSampler",
     "AbstractSimulation",
+    "AbstractSpectralKernel",
     "AbstractStep",
     "Adam",
+    "AdversarialSampler",
     "Backtracking",
+    "Ball",
     "BarronFlow",
     "Boundary",
     "BoundedStep",
     "Box",
     "BromwichInversion",
     "Chain",
+    "ChebyshevCollocation",
     "Chromatogram",
     "CosineNetwork",
+    "DASGrow",
+    "DASReplace",
     "Data",
     "DeepRitz",
     "Dense",
     "Diagonal",
+    "Difference",
     "Dirichlet",
+    "EnergyNaturalGradient",
     "Field",
     "FiniteDifference",
     "FixedGaussians",
@@ -121,13 +157,16 @@ __all__ = [
     "FreshPoints",
     "Full",
     "Initial",
+    "Intersection",
     "Isotropic",
     "Jet",
+    "JointGPHM",
     "L2GradientFlow",
     "LaplaceIntegral",
     "LaplaceInversion",
     "LatinHypercube",
     "Lattice",
+    "Matern52",
     "ModifiedPINN",
     "Neumann",
     "PDEProblem",
@@ -138,18 +177,27 @@ __all__ = [
     "Points",
     "Residual",
     "Robin",
+    "SDFDomain",
     "Sites",
     "Sobol",
     "SolutionError",
+    "SpaceTime",
     "SpectralGrid",
+    "SpectralMixture",
     "SpectralNewton",
+    "Spectrum",
+    "SquaredExponential",
+    "StudentMixture",
     "Uniform",
+    "Union",
     "barron_norm",
     "catalogue",
     "compress",
     "gaussians",
     "jet",
+    "sampling_density",
     "simulate",
     "solution_error",
     "solve",
+    "spectrum",
 ]

@@ -1,7 +1,8 @@
-"""Problems of the field, ready to solve: elliptic ones and ones in time, with their exact solutions."""
+"""Problems of the field, ready to solve: elliptic ones and ones in time, with exact or computed solutions."""
 
+from ._computed import allen_cahn as allen_cahn
+from ._computed import nonlinear_diffusion as nonlinear_diffusion
 from ._elliptic import helmholtz as helmholtz
-from ._elliptic import peak as peak
 from ._elliptic import poisson as poisson
 from ._elliptic import semilinear as semilinear
 from ._evolution import advection as advection
@@ -9,16 +10,31 @@ from ._evolution import burgers as burgers
 from ._evolution import flow_mixing as flow_mixing
 from ._evolution import klein_gordon as klein_gordon
 from ._evolution import reaction as reaction
+from ._multiscale import additive_poisson as additive_poisson
+from ._multiscale import modulated_poisson as modulated_poisson
+from ._multiscale import multiscale_allen_cahn as multiscale_allen_cahn
+from ._multiscale import multiscale_poisson as multiscale_poisson
+from ._multiscale import trended_poisson as trended_poisson
+from ._peaks import nonlinear_peak as nonlinear_peak
+from ._peaks import peak as peak
+from ._peaks import two_peaks as two_peaks
 from ._variational import quartic_waves as quartic_waves
 from ._variational import semilinear_membrane as semilinear_membrane
 from ._variational import semilinear_waves as semilinear_waves
 
 __all__ = [
+    "additive_poisson",
     "advection",
+    "allen_cahn",
     "burgers",
     "flow_mixing",
     "helmholtz",
     "klein_gordon",
+    "modulated_poisson",
+    "multiscale_allen_cahn",
+    "multiscale_poisson",
+    "nonlinear_diffusion",
+    "nonlinear_peak",
     "peak",
     "poisson",
     "quartic_waves",
@@ -26,4 +42,6 @@ __all__ = [
     "semilinear",
     "semilinear_membrane",
     "semilinear_waves",
+    "trended_poisson",
+    "two_peaks",
 ]
