@@ -39,7 +39,9 @@ _COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
 def trials(preset: Mapping[str, Any]) -> list[Trial]:
     """A trial for each part and size; the longest first, so that two workers end together."""
     found = [
-        Trial({"part": "dimension", "size": d, **{name: preset[name] for name in ("iterations", "draws", "capacity")}}, 0)
+        Trial(
+            {"part": "dimension", "size": d, **{name: preset[name] for name in ("iterations", "draws", "capacity")}}, 0
+        )
         for d in sorted(preset["dimensions"], reverse=True)
     ]
     found.append(Trial({"part": "slope", "size": preset["grid"], "iterations": preset["iterations"]}, 0))
