@@ -61,7 +61,8 @@ class AbstractEnergyFlow(AbstractPDEMethod):
     def solve(self, problem: PDEProblem, key: Any, progress: bool | None) -> PDESolution:
         method: Any = self
         space = method.representation.space(problem)
-        rules = jax.tree.map(lambda leaf: jnp.asarray(leaf) if isinstance(leaf, float) else leaf, self)
+        # As arrays, so that other numbers do not compile again.
+        rules = jax.tree.map(lambda leaf: jnp.asarray(leaf) if isinstance(leaf, int | float) else leaf, self)
         test = _test(problem)
         state, first = _begin(space, test)
         history = {name: [np.asarray(value)[None]] for name, value in first.items()}

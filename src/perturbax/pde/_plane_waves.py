@@ -245,7 +245,7 @@ def _merge(
     flipped, count = found < 0, found.shape[0]
     amplitudes = jnp.where(flipped, jnp.conj(amplitudes), amplitudes)
     amplitudes = jnp.where(found == 0, amplitudes.real, amplitudes)
-    found, order = jax.lax.sort((jnp.abs(found), jnp.arange(count)), num_keys=1, is_stable=False)
+    found, order = jax.lax.sort((jnp.abs(found), jnp.arange(count, dtype=jnp.int32)), num_keys=1, is_stable=False)
     # Where the run of equal keys begins that each one is in.
     start = jnp.searchsorted(found, found)
     rows = jnp.moveaxis(amplitudes, -1, 0)[order]
