@@ -29,7 +29,7 @@ _METHODS = (
 
 @app.callback()
 def _pde() -> None:
-    """Solve partial differential equations by networks, Gaussians, Gaussian processes, random features and plane waves."""
+    """Solve partial differential equations by networks, Gaussians, random features, Gaussian processes, plane waves."""
 
 
 @app.command()
