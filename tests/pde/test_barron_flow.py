@@ -17,7 +17,7 @@ GRID = pde.BarronFlow(pde.SpectralGrid(8), BEST, iterations=16)
 
 @pytest.fixture(scope="module")
 def problem():
-    return pde.catalogue.semilinear_waves(3)
+    return pde.catalogue.semilinear_waves(2)
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,7 @@ def test_without_a_preconditioner_the_step_shrinks_with_the_grid(line, n, key):
 
 @pytest.mark.slow
 def test_networks_are_unbiased_with_the_known_variance(solved):
-    x = np.random.default_rng(0).uniform(size=(256, 3))
+    x = np.random.default_rng(0).uniform(size=(256, 2))
     u, draws, neurons = solved(x)[:, 0], 200, 64
     networks = [pde.compress(solved, neurons, key=jax.random.key(k)) for k in range(draws)]
     weights, biases = (np.stack([getattr(n, name) for n in networks]) for name in ("weights", "biases"))

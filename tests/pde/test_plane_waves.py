@@ -95,7 +95,7 @@ def test_keys_are_linear_and_tell_waves_apart():
 def stated(request):
     maker = pde.catalogue.semilinear_waves if request.param == "cubic" else pde.catalogue.quartic_waves
     with core.float64():
-        problem = core.settle_arrays(maker(2, amplitudes=(0.3, 0.2)))
+        problem = core.settle_arrays(maker(2, amplitudes=(0.3, 0.2, 0.1)))
         space = pde.PlaneWaves(max_terms=128, tolerance=0.0).space(problem)
         n = jnp.zeros((128, 2), jnp.int32).at[:3].set(jnp.array([[0, 0], [1, 0], [1, -1]], jnp.int32))
         a = jnp.zeros(128, complex).at[:3].set(jnp.array([0.1, 0.2 + 0.1j, -0.1j]))
