@@ -20,7 +20,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float, Int
+from jaxtyping import Array, Float, Int
 
 # Pairs of a product that are formed at once; more are merged block by block.
 _PAIRS = 2**22
@@ -38,7 +38,7 @@ class Waves(eqx.Module):
     """
 
     frequencies: Int[Array | np.ndarray, "terms dimension"]
-    amplitudes: Complex[Array | np.ndarray, "*shape terms"]
+    amplitudes: Any
     distinct: bool = eqx.field(static=True, default=False)
 
     @property
@@ -204,7 +204,7 @@ def trimmed(waves: Waves, share: float = 1e-15) -> Waves:
     return Waves(jnp.asarray(frequencies), jnp.asarray(np.pad(amplitudes[..., kept], wide)), waves.distinct)
 
 
-def keys(frequencies: Int[Array, "terms dimension"]) -> Int[Array, " terms"]:
+def keys(frequencies: Any) -> Int[Array, " terms"]:
     """The keys of frequencies, in arithmetic modulo 2^64."""
     return jnp.sum(frequencies.astype(jnp.int64) * _multipliers(frequencies.shape[-1]), -1)
 

@@ -246,7 +246,8 @@ def _is_linear(equation: Equation) -> bool:
 
 def _mean_of_product(equation: Equation, walk: _Walk, values: list[Any]) -> Any:
     if equation.name in ("mul", "dot_general"):
-        return mean_product(*map(walk.wave, values), _bilinear(equation))
+        a, b = map(walk.wave, values)
+        return mean_product(a, b, _bilinear(equation))
     exponent = 2 if equation.name == "square" else equation.params["y"]
     half = _power(walk, values[0], exponent // 2)
     return mean_product(half, half if exponent % 2 == 0 else walk.multiply(half, values[0]))
