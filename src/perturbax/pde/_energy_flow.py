@@ -150,7 +150,7 @@ def _begin(space: AbstractSpace, test: Any) -> tuple[State, dict[str, Any]]:
 def _advance(method: Any, space: AbstractSpace, state: State, test: Any, steps: Any) -> tuple[State, Any, Any]:
     """At most `steps` steps, ended by convergence, by an energy that rises or is not finite, or by a sum of waves that
     does not fit, of which the step is not made."""
-    share = method.representation.tolerance
+    share = space.share
 
     def unfinished(carry: Any) -> Any:
         k, state, _ = carry
