@@ -70,17 +70,22 @@ from ._simulate import simulate as simulate
 from ._solve import AbstractPDEMethod as AbstractPDEMethod
 from ._solve import PDESolution as PDESolution
 from ._solve import solve as solve
+from ._tune_interface import AbstractInterfaceTuner as AbstractInterfaceTuner
+from ._tune_interface import InterfacePolicy as InterfacePolicy
+from ._tune_interface import tune_interface as tune_interface
 from .bromwich_inversion import BromwichInversion as BromwichInversion
 from .finite_difference import FiniteDifference as FiniteDifference
 from .fixed_gaussians import FixedGaussians as FixedGaussians
 from .fourier_pinn import FourierPINN as FourierPINN
 from .laplace_integral import LaplaceIntegral as LaplaceIntegral
 from .laplace_inversion import LaplaceInversion as LaplaceInversion
+from .metalic import METALIC as METALIC
 from .modified_pinn import ModifiedPINN as ModifiedPINN
 from .pig import PIG as PIG
 from .pinn import PINN as PINN
 from .pixel import PIXEL as PIXEL
 from .plate_model import PlateModel as PlateModel
+from .sequential_metalic import SequentialMETALIC as SequentialMETALIC
 from .spinn import SPINN as SPINN
 from .xpinn import XPINN as XPINN
 
@@ -89,6 +94,7 @@ __all__ = [
     "CPINN_CONDITIONS",
     "LBFGS",
     "LM",
+    "METALIC",
     "PIG",
     "PINN",
     "PIXEL",
@@ -103,6 +109,7 @@ __all__ = [
     "AbstractDomain",
     "AbstractGaussians",
     "AbstractInterfaceCondition",
+    "AbstractInterfaceTuner",
     "AbstractOptimiser",
     "AbstractPDEMethod",
     "AbstractPartition",
@@ -134,6 +141,7 @@ __all__ = [
     "Initial",
     "InterfaceEnvironment",
     "InterfacePoint",
+    "InterfacePolicy",
     "Isotropic",
     "Jet",
     "LaplaceIntegral",
@@ -153,6 +161,7 @@ __all__ = [
     "ResidualContinuity",
     "ResidualGradient",
     "Robin",
+    "SequentialMETALIC",
     "Sites",
     "SlopeContinuity",
     "Sobol",
@@ -168,4 +177,5 @@ __all__ = [
     "simulate",
     "solution_error",
     "solve",
+    "tune_interface",
 ]
