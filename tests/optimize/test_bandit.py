@@ -104,7 +104,7 @@ def test_it_learns_which_subset_is_best_in_which_context(played):
     np.testing.assert_array_equal(oracle.contexts, played.contexts)
     assert (oracle.rewards >= played.rewards).all()
     assert (oracle.rewards == 0.0).all()
-    assert (oracle.rewards - played.rewards)[-10:].mean() < 0.1
+    assert (oracle.rewards - played.rewards)[-10:].mean() < 0.3  # 1.1 at random
 
 
 def test_the_best_fixed_arm_and_a_given_one():
