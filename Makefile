@@ -59,7 +59,7 @@ $(VENV)/.bench: $(VENV)/.setup
 	@$(PIP) --editable '.[bench]'
 	@$(PIP) --no-deps k-diffusion==0.1.1.post1 torchcfm==1.0.7 deepinv==0.5.0 sigpy==0.1.27 auto-lirpa==0.3 \
 		pyhessian==0.1 curvlinops-for-pytorch==3.0.1 backpack-for-pytorch==1.7.1 einconv==0.1.0 linear_operator==0.6.1 \
-		unfoldNd==0.2.3
+		unfoldNd==0.2.3 immrax==0.3.8 linrax==0.3.0 immutabledict==4.3.1 shapely==2.2.0 tabulate==0.10.0
 	@touch $@
 
 $(VENV)/.cluster: $(VENV)/.setup

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from perturbax.cli import main
+from perturbax.interop import read_mesh
 
 FILE = """
 from perturbax import pde
@@ -15,6 +16,17 @@ def pulled(x, u, params):
 
 problem = pde.PDEProblem(pde.Box([0.0], [1.0]), pulled, [pde.Dirichlet(0.0)], exact=lambda x, params: x * (1.0 - x))
 number = 3
+"""
+DISK = """
+from perturbax import pde
+
+def bowl(x, u, params):
+    return u.laplacian() - 4.0
+
+def square(x, params):
+    return x[0] ** 2 + x[1] ** 2
+
+problem = pde.PDEProblem(pde.Ball([0.0, 0.0], 1.0), bowl, [pde.Dirichlet(1.0)], exact=square)
 """
 SMALL = ("--steps", "12", "--interior", "20", "--boundary", "2", "--grid", "9")
 
@@ -42,6 +54,28 @@ def test_a_problem_of_a_file_is_solved_and_written(folder, capsys):
     assert len(facts["condition_rms"]) == 1
 
 
+def test_a_disk_is_written_for_paraview_and_as_an_array_with_what_is_outside_left_out(folder, capsys):
+    (folder / "disk.py").write_text(DISK)
+    small = ("--method", "random-features", "--interior", "100", "--boundary", "40", "--grid", "9", "--json")
+    assert run("solve", "disk.py", *small, "-o", "disk.vtu") == 0
+    assert json.loads(capsys.readouterr().out)["relative_l2"] < 1e-6
+    mesh = read_mesh("disk.vtu")
+    np.testing.assert_allclose(mesh.point_fields["u"], np.square(mesh.points[:, :2]).sum(1), atol=1e-6)
+    assert run("solve", "disk.py", *small, "-o", "disk.npz") == 0
+    with np.load("disk.npz", allow_pickle=False) as written:
+        assert np.isnan(written["u"][0, 0]).all()
+        assert written["u"][4, 8, 0] == pytest.approx(1.0, abs=1e-6)
+
+
+@pytest.mark.slow
+def test_a_gaussian_process_takes_its_own_options(folder, capsys):
+    assert run("solve", "mine.py", "--method", "gp-hm", "--option", "grid=30", "--steps", "20", "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["method"] == "GPHM"
+    assert facts["steps"] == 20
+    assert facts["relative_l2"] < 0.1
+
+
 @pytest.mark.slow
 def test_a_problem_of_the_catalogue_is_told_in_words(folder, capsys):
     assert run("solve", "poisson", "--parameter", "dimension=1", "--optimiser", "adam", *SMALL, "-o", "u.npz") == 0
@@ -53,7 +87,7 @@ def test_a_problem_of_the_catalogue_is_told_in_words(folder, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("solve", "nothing"), "PROBLEM must be one of advection"),
+        (("solve", "nothing"), "PROBLEM must be one of additive_poisson"),
         (("solve", "none.py"), "PROBLEM"),
         (("solve", "mine.py:other"), "does not define other"),
         (("solve", "mine.py:number"), "number of mine.py must be a pde.PDEProblem, got int"),
@@ -61,6 +95,8 @@ def test_a_problem_of_the_catalogue_is_told_in_words(folder, capsys):
         (("solve", "poisson", "--parameter", "a"), "--parameter must be written as name=number"),
         (("solve", "poisson", "--parameter", "a=1"), "--parameter of poisson"),
         (("solve", "poisson", "--method", "magic"), "--method must be one of pig"),
+        (("solve", "poisson", "--method", "gp-hm", "--option", "a=1"), "--option of gp-hm must be one of chunk"),
+        (("solve", "poisson", "--option", "steps"), "--option must be written as name=number"),
         (("solve", "poisson", "--optimiser", "magic"), "--optimiser must be one of lm"),
         (("solve", "poisson", "-o", "u.txt"), "must end with .npz"),
         (("solve", "poisson", "-o", "none/u.npz"), "lies in a folder that does not exist"),

@@ -10,12 +10,23 @@ from ._options import check_writable, choose
 
 app = typer.Typer(no_args_is_help=True)
 
-_METHODS = ("pig", "fixed-gaussians", "pinn", "modified-pinn", "fourier-pinn", "spinn", "pixel")
+_METHODS = (
+    "pig",
+    "fixed-gaussians",
+    "pinn",
+    "modified-pinn",
+    "fourier-pinn",
+    "spinn",
+    "pixel",
+    "random-features",
+    "gp-hm",
+    "chebyshev",
+)
 
 
 @app.callback()
 def _pde() -> None:
-    """Solve partial differential equations by networks and Gaussians."""
+    """Solve partial differential equations by networks, Gaussians, random features and Gaussian processes."""
 
 
 @app.command()
@@ -28,17 +39,27 @@ def solve(
         ),
     ],
     method: Annotated[str, typer.Option(help=", ".join(_METHODS) + ".")] = "pig",
-    optimiser: Annotated[str, typer.Option(help="lm, lbfgs or adam.")] = "lm",
-    steps: Annotated[int, typer.Option(min=1, help="Of the optimiser.")] = 100,
-    interior: Annotated[int, typer.Option(min=1, help="Points inside.")] = 1000,
-    boundary: Annotated[int, typer.Option(min=1, help="Points of each condition.")] = 200,
+    option: Annotated[
+        list[str] | None,
+        typer.Option("--option", metavar="NAME=NUMBER", help="An argument of the method, such as grid=400; repeat it."),
+    ] = None,
+    optimiser: Annotated[str, typer.Option(help="Of networks: lm, engd, lbfgs or adam.")] = "lm",
+    steps: Annotated[int, typer.Option(min=1, help="Of the optimiser, of methods that have steps.")] = 100,
+    interior: Annotated[int, typer.Option(min=1, help="Points inside, of networks.")] = 1000,
+    boundary: Annotated[int, typer.Option(min=1, help="Points of each condition, of networks.")] = 200,
     parameter: Annotated[
         list[str] | None,
         typer.Option("--parameter", metavar="NAME=VALUE", help="A number of a problem of the catalogue; repeat it."),
     ] = None,
     grid: Annotated[int, typer.Option(min=2, help="Points along each axis of the grid that is written.")] = 64,
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="The .npz file for the solution on a grid: axis_0, axis_1, ... and u.")
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            help="The file for the solution on a grid: .npz with axis_0, axis_1, ... and u, which is NaN outside of "
+            "the domain; or .vtu for ParaView.",
+        ),
     ] = Path("solution.npz"),
     seed: options.Seed = 0,
     as_json: options.Json = False,
@@ -51,7 +72,8 @@ def solve(
     import numpy as np
 
     from perturbax import pde
-    from perturbax.core import enable_compilation_cache, write_atomic
+    from perturbax.core import enable_compilation_cache
+    from perturbax.interop import write_mesh
 
     from ._console import note, print_json
 
@@ -63,26 +85,29 @@ def solve(
         "fourier-pinn": pde.FourierPINN,
         "spinn": pde.SPINN,
         "pixel": pde.PIXEL,
+        "random-features": pde.RandomFeatures,
+        "gp-hm": pde.GPHM,
+        "chebyshev": pde.ChebyshevCollocation,
     }
-    optimisers: dict[str, Any] = {"lm": pde.LM, "lbfgs": pde.LBFGS, "adam": pde.Adam}
+    optimisers: dict[str, Any] = {"lm": pde.LM, "engd": pde.EnergyNaturalGradient, "lbfgs": pde.LBFGS, "adam": pde.Adam}
     kind = kinds[choose("--method", method, kinds)]
     rule = optimisers[choose("--optimiser", optimiser, optimisers)]
     check_writable("--out", out)
-    if out.suffix != ".npz":
-        raise ValueError(f"--out {out} must end with .npz")
+    if out.suffix not in (".npz", ".vtu"):
+        raise ValueError(f"--out {out} must end with .npz or .vtu")
     stated = _problem(problem, parameter or [])
     if grid**stated.dimension > 10_000_000:
         raise ValueError(f"--grid must give at most 10 million points, got {grid}^{stated.dimension}")
+    if out.suffix == ".vtu" and stated.dimension > 3:
+        raise ValueError(f"--out {out} must end with .npz: a mesh has at most three axes, got {stated.dimension}")
+    chosen = _method(method, kind, rule(steps), pde.FixedPoints(interior, boundary), option or [])
     enable_compilation_cache()
-    chosen = kind(optimiser=rule(steps), points=pde.FixedPoints(interior, boundary))
     solution = pde.solve(stated, chosen, key=jax.random.key(seed))
     error = pde.solution_error(solution)
-    lower, upper = (np.asarray(corner, np.float64) for corner in (stated.domain.lower, stated.domain.upper))
-    axes = [np.linspace(a, b, grid) for a, b in zip(lower, upper, strict=True)]
-    x = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, stated.dimension)
-    u = np.asarray(solution(x)).reshape(*[grid] * stated.dimension, stated.fields)
-    arrays = {**{f"axis_{k}": axis for k, axis in enumerate(axes)}, "u": u}
-    write_atomic(out, lambda file: np.savez(file, allow_pickle=False, **arrays))
+    if out.suffix == ".vtu":
+        write_mesh(out, pde.as_mesh(solution, grid))
+    else:
+        _write_npz(out, solution, grid)
     facts = {
         "out": str(out),
         "method": type(chosen).__name__,
@@ -105,13 +130,31 @@ def solve(
     print(out)
 
 
+def _write_npz(out: Path, solution: Any, grid: int) -> None:
+    import numpy as np
+
+    from perturbax.core import float64, write_atomic
+    from perturbax.pde import Box
+
+    domain = solution.problem.domain
+    lower, upper = (np.asarray(corner, np.float64) for corner in (domain.lower, domain.upper))
+    axes = [np.linspace(a, b, grid) for a, b in zip(lower, upper, strict=True)]
+    x = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(axes))
+    u = np.asarray(solution(x))
+    if not isinstance(domain, Box):
+        with float64():
+            u = np.where(np.asarray(domain.contains(x))[:, None], u, np.nan)
+    arrays = {**{f"axis_{k}": axis for k, axis in enumerate(axes)}, "u": u.reshape(*[grid] * len(axes), -1)}
+    write_atomic(out, lambda file: np.savez(file, allow_pickle=False, **arrays))
+
+
 def _problem(text: str, parameters: list[str]) -> Any:
     from perturbax import pde
 
     path, _, name = text.partition(":")
     if not path.endswith(".py"):
         maker = getattr(pde.catalogue, choose("PROBLEM", text, pde.catalogue.__all__))
-        numbers = _numbers(parameters)
+        numbers = _numbers("--parameter", parameters)
         try:
             return maker(**numbers)
         except TypeError as error:
@@ -124,16 +167,28 @@ def _problem(text: str, parameters: list[str]) -> Any:
     return found
 
 
-def _numbers(parameters: list[str]) -> dict[str, float | int]:
+def _method(word: str, kind: Any, optimiser: Any, points: Any, pairs: list[str]) -> Any:
+    """A method with what of the general options it has, and with numbers for others of its arguments."""
+    import dataclasses
+
+    names = {field.name for field in dataclasses.fields(kind) if field.init}
+    general = {"optimiser": optimiser, "points": points, "steps": optimiser.steps}
+    numbers = _numbers("--option", pairs)
+    if wrong := sorted(numbers.keys() - names):
+        raise ValueError(f"--option of {word} must be one of {', '.join(sorted(names))}, got {wrong[0]}")
+    return kind(**{name: value for name, value in general.items() if name in names} | numbers)
+
+
+def _numbers(option: str, pairs: list[str]) -> dict[str, float | int]:
     numbers: dict[str, float | int] = {}
-    for pair in parameters:
+    for pair in pairs:
         name, separator, value = pair.partition("=")
         try:
             numbers[name] = int(value) if value.lstrip("-").isdigit() else float(value)
         except ValueError:
             separator = ""
         if not separator or not name:
-            raise ValueError(f"--parameter must be written as name=number, got {pair!r}")
+            raise ValueError(f"{option} must be written as name=number, got {pair!r}")
     return numbers
 
 

@@ -10,6 +10,7 @@ from ._games import WassersteinGP as WassersteinGP
 from ._gan import AbstractGame as AbstractGame
 from ._gan import GANFit as GANFit
 from ._gan import fit_gan as fit_gan
+from ._krnet import KRNet as KRNet
 from ._layers import Linear as Linear
 from ._mlp import MLP as MLP
 from ._noise_encoder import NoiseEncoder as NoiseEncoder
@@ -25,6 +26,7 @@ __all__ = [
     "DiagonalLinear",
     "EDMPreconditioned",
     "GANFit",
+    "KRNet",
     "Linear",
     "NoiseEncoder",
     "NonSaturating",

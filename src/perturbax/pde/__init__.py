@@ -2,7 +2,11 @@
 
 from . import catalogue as catalogue
 from ._adam import Adam as Adam
+from ._ball import Ball as Ball
 from ._collocation import AbstractCollocation as AbstractCollocation
+from ._compress import CosineNetwork as CosineNetwork
+from ._compress import barron_norm as barron_norm
+from ._compress import compress as compress
 from ._conditions import AbstractCondition as AbstractCondition
 from ._conditions import Boundary as Boundary
 from ._conditions import Data as Data
@@ -11,6 +15,9 @@ from ._conditions import Initial as Initial
 from ._conditions import Neumann as Neumann
 from ._conditions import Periodic as Periodic
 from ._conditions import Robin as Robin
+from ._constructive import Difference as Difference
+from ._constructive import Intersection as Intersection
+from ._constructive import Union as Union
 from ._covariance import AbstractCovariance as AbstractCovariance
 from ._covariance import Diagonal as Diagonal
 from ._covariance import Full as Full
@@ -29,6 +36,7 @@ from ._error import SolutionError as SolutionError
 from ._error import solution_error as solution_error
 from ._family import Family as Family
 from ._field import Field as Field
+from ._flow_sampler import sampling_density as sampling_density
 from ._gaussians import AbstractGaussians as AbstractGaussians
 from ._gaussians import gaussians as gaussians
 from ._interface import ALL_CONDITIONS as ALL_CONDITIONS
@@ -53,6 +61,8 @@ from ._jet import jet as jet
 from ._lbfgs import LBFGS as LBFGS
 from ._least_squares import Points as Points
 from ._lm import LM as LM
+from ._mesh import as_mesh as as_mesh
+from ._natural_gradient import EnergyNaturalGradient as EnergyNaturalGradient
 from ._optimiser import AbstractOptimiser as AbstractOptimiser
 from ._optimiser import AbstractPhase as AbstractPhase
 from ._optimiser import Chain as Chain
@@ -60,23 +70,49 @@ from ._partition import AbstractPartition as AbstractPartition
 from ._partition import Split as Split
 from ._partition import Splits as Splits
 from ._problem import PDEProblem as PDEProblem
+from ._region import AbstractRegion as AbstractRegion
+from ._representation import AbstractRepresentation as AbstractRepresentation
 from ._sampler import AbstractSampler as AbstractSampler
 from ._sampler import FixedPoints as FixedPoints
 from ._sampler import FreshPoints as FreshPoints
 from ._sampler import Residual as Residual
+from ._sdf import SDFDomain as SDFDomain
 from ._simulate import AbstractSimulation as AbstractSimulation
 from ._simulate import Chromatogram as Chromatogram
 from ._simulate import simulate as simulate
 from ._solve import AbstractPDEMethod as AbstractPDEMethod
 from ._solve import PDESolution as PDESolution
 from ._solve import solve as solve
+from ._space_time import SpaceTime as SpaceTime
+from ._sparse_waves import PlaneWaves as PlaneWaves
+from ._spectral_grid import SpectralGrid as SpectralGrid
+from ._spectral_kernels import AbstractSpectralKernel as AbstractSpectralKernel
+from ._spectral_kernels import Matern52 as Matern52
+from ._spectral_kernels import SpectralMixture as SpectralMixture
+from ._spectral_kernels import SquaredExponential as SquaredExponential
+from ._spectral_kernels import StudentMixture as StudentMixture
+from ._spectrum import Spectrum as Spectrum
+from ._spectrum import spectrum as spectrum
+from ._step_size import AbstractStep as AbstractStep
+from ._step_size import Backtracking as Backtracking
+from ._step_size import BoundedStep as BoundedStep
+from ._step_size import FixedStep as FixedStep
 from ._tune_interface import AbstractInterfaceTuner as AbstractInterfaceTuner
 from ._tune_interface import InterfacePolicy as InterfacePolicy
 from ._tune_interface import tune_interface as tune_interface
+from .adversarial_sampler import AdversarialSampler as AdversarialSampler
+from .barron_flow import BarronFlow as BarronFlow
 from .bromwich_inversion import BromwichInversion as BromwichInversion
+from .chebyshev_collocation import ChebyshevCollocation as ChebyshevCollocation
+from .das_grow import DASGrow as DASGrow
+from .das_replace import DASReplace as DASReplace
+from .deep_ritz import DeepRitz as DeepRitz
 from .finite_difference import FiniteDifference as FiniteDifference
 from .fixed_gaussians import FixedGaussians as FixedGaussians
 from .fourier_pinn import FourierPINN as FourierPINN
+from .gphm import GPHM as GPHM
+from .joint_gphm import JointGPHM as JointGPHM
+from .l2_gradient_flow import L2GradientFlow as L2GradientFlow
 from .laplace_integral import LaplaceIntegral as LaplaceIntegral
 from .laplace_inversion import LaplaceInversion as LaplaceInversion
 from .metalic import METALIC as METALIC
@@ -85,19 +121,26 @@ from .pig import PIG as PIG
 from .pinn import PINN as PINN
 from .pixel import PIXEL as PIXEL
 from .plate_model import PlateModel as PlateModel
+from .rad import RAD as RAD
+from .random_features import RandomFeatures as RandomFeatures
+from .rar import RAR as RAR
 from .sequential_metalic import SequentialMETALIC as SequentialMETALIC
+from .spectral_newton import SpectralNewton as SpectralNewton
 from .spinn import SPINN as SPINN
 from .xpinn import XPINN as XPINN
 
 __all__ = [
     "ALL_CONDITIONS",
     "CPINN_CONDITIONS",
+    "GPHM",
     "LBFGS",
     "LM",
     "METALIC",
     "PIG",
     "PINN",
     "PIXEL",
+    "RAD",
+    "RAR",
     "SPINN",
     "XPINN",
     "XPINN_CONDITIONS",
@@ -114,26 +157,43 @@ __all__ = [
     "AbstractPDEMethod",
     "AbstractPartition",
     "AbstractPhase",
+    "AbstractRegion",
+    "AbstractRepresentation",
     "AbstractSampler",
     "AbstractSimulation",
+    "AbstractSpectralKernel",
+    "AbstractStep",
     "Adam",
+    "AdversarialSampler",
     "AverageContinuity",
+    "Backtracking",
+    "Ball",
+    "BarronFlow",
     "Boundary",
+    "BoundedStep",
     "Box",
     "BromwichInversion",
     "Chain",
+    "ChebyshevCollocation",
     "Chromatogram",
     "Continuity",
+    "CosineNetwork",
     "CurvatureContinuity",
+    "DASGrow",
+    "DASReplace",
     "Data",
+    "DeepRitz",
     "Dense",
     "Diagonal",
+    "Difference",
     "Dirichlet",
+    "EnergyNaturalGradient",
     "Family",
     "Field",
     "FiniteDifference",
     "FixedGaussians",
     "FixedPoints",
+    "FixedStep",
     "FluxContinuity",
     "FourierPINN",
     "FreshPoints",
@@ -142,40 +202,60 @@ __all__ = [
     "InterfaceEnvironment",
     "InterfacePoint",
     "InterfacePolicy",
+    "Intersection",
     "Isotropic",
     "Jet",
+    "JointGPHM",
+    "L2GradientFlow",
     "LaplaceIntegral",
     "LaplaceInversion",
     "LatinHypercube",
     "Lattice",
+    "Matern52",
     "ModifiedPINN",
     "Neumann",
     "PDEProblem",
     "PDESolution",
     "Periodic",
     "Piecewise",
+    "PlaneWaves",
     "PlateModel",
     "Points",
+    "RandomFeatures",
     "Residual",
     "ResidualBothSides",
     "ResidualContinuity",
     "ResidualGradient",
     "Robin",
+    "SDFDomain",
     "SequentialMETALIC",
     "Sites",
     "SlopeContinuity",
     "Sobol",
     "SolutionError",
+    "SpaceTime",
+    "SpectralGrid",
+    "SpectralMixture",
+    "SpectralNewton",
+    "Spectrum",
     "Split",
     "Splits",
+    "SquaredExponential",
+    "StudentMixture",
     "TangentialContinuity",
     "Uniform",
+    "Union",
+    "as_mesh",
+    "barron_norm",
     "catalogue",
+    "compress",
     "gaussians",
     "interface_errors",
     "jet",
+    "sampling_density",
     "simulate",
     "solution_error",
     "solve",
+    "spectrum",
     "tune_interface",
 ]

@@ -3,6 +3,7 @@
 `core.fit` is not used: the points move under the optimiser, whose state goes on, and L-BFGS asks for the loss itself.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -31,11 +32,13 @@ def descend(
     state: Any,
     capacity: int,
     steps: Any,
+    objective: Callable = loss,
 ) -> Outcome:
-    """At most `capacity` steps. A transformation that searches along lines finds the loss that it knows already."""
+    """At most `capacity` steps on the sum of squares, or on another objective of the same arguments. A transformation
+    that searches along lines finds the loss that it knows already."""
 
     def value(trained: Any) -> Any:
-        return loss(problem, trained, frozen, points)
+        return objective(problem, trained, frozen, points)
 
     searches = optax.tree.get(state, "value") is not None
 

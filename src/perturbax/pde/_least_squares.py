@@ -89,3 +89,10 @@ def rows_and_jacobian(
 def loss(problem: PDEProblem, trained: Any, frozen: Any, points: Points) -> Float[Array, ""]:
     """The sum of the squares of all rows."""
     return jnp.sum(jnp.square(rows(problem, eqx.combine(trained, frozen), points)))
+
+
+def conditions_loss(problem: PDEProblem, theta: Theta, points: Points) -> Float[Array, ""]:
+    """The sum of the squares of the rows of the conditions."""
+    terms = points.terms(problem)[1:]
+    parts = [jax.vmap(lambda x, f=f: f(theta, x))(at) * scale[:, None] for f, at, scale in terms]
+    return sum((jnp.sum(jnp.square(part)) for part in parts), jnp.zeros(()))

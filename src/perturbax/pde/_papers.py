@@ -91,6 +91,103 @@ PIXEL = Paper(
     venue="AAAI Conference on Artificial Intelligence",
 )
 
+GP_HM = Paper(
+    title="Solving High Frequency and Multi-Scale PDEs with Gaussian Processes",
+    authors=("Shikai Fang", "Madison Cooley", "Da Long", "Shibo Li", "Robert M. Kirby", "Shandian Zhe"),
+    year=2024,
+    arxiv="2311.04465",
+    venue="International Conference on Learning Representations",
+)
+
+SPECTRAL_MIXTURE = Paper(
+    title="Gaussian Process Kernels for Pattern Discovery and Extrapolation",
+    authors=("Andrew Gordon Wilson", "Ryan Prescott Adams"),
+    year=2013,
+    arxiv="1302.4245",
+    venue="International Conference on Machine Learning",
+)
+
+SPECTRAL_METHODS = Paper(
+    title="Spectral Methods in MATLAB",
+    authors=("Lloyd N. Trefethen",),
+    year=2000,
+    venue="Society for Industrial and Applied Mathematics",
+)
+
+BARRON_FLOW = Paper(
+    title="Neural Network Approximations of PDEs Beyond Linearity: A Representational Perspective",
+    authors=("Tanya Marwah", "Zachary C. Lipton", "Jianfeng Lu", "Andrej Risteski"),
+    year=2023,
+    arxiv="2210.12101",
+    venue="International Conference on Machine Learning",
+)
+
+DEEP_RITZ = Paper(
+    title="The Deep Ritz Method: A Deep Learning-Based Numerical Algorithm for Solving Variational Problems",
+    authors=("Weinan E", "Bing Yu"),
+    year=2018,
+    arxiv="1710.00211",
+    venue="Communications in Mathematics and Statistics 6 (1)",
+)
+
+AAS = Paper(
+    title="Adversarial Adaptive Sampling: Unify PINN and Optimal Transport for the Approximation of PDEs",
+    authors=("Kejun Tang", "Jiayu Zhai", "Xiaoliang Wan", "Chao Yang"),
+    year=2024,
+    arxiv="2305.18702",
+    venue="International Conference on Learning Representations",
+)
+
+DAS = Paper(
+    title="DAS-PINNs: A deep adaptive sampling method for solving high-dimensional partial differential equations",
+    authors=("Kejun Tang", "Xiaoliang Wan", "Chao Yang"),
+    year=2023,
+    arxiv="2112.14038",
+    venue="Journal of Computational Physics 476",
+)
+
+KRNET = Paper(
+    title="Adaptive deep density approximation for Fokker-Planck equations",
+    authors=("Kejun Tang", "Xiaoliang Wan", "Qifeng Liao"),
+    year=2022,
+    arxiv="2103.11181",
+    venue="Journal of Computational Physics 457",
+)
+
+DEEPXDE = Paper(
+    title="DeepXDE: A deep learning library for solving differential equations",
+    authors=("Lu Lu", "Xuhui Meng", "Zhiping Mao", "George E. Karniadakis"),
+    year=2021,
+    arxiv="1907.04502",
+    venue="SIAM Review 63 (1)",
+)
+
+RAD = Paper(
+    title="A comprehensive study of non-adaptive and residual-based adaptive sampling for physics-informed neural "
+    "networks",
+    authors=("Chenxi Wu", "Min Zhu", "Qinyang Tan", "Yadhu Kartha", "Lu Lu"),
+    year=2023,
+    arxiv="2207.10289",
+    venue="Computer Methods in Applied Mechanics and Engineering 403",
+)
+
+BANDLIMITED = Paper(
+    title="How Powerful are Shallow Neural Networks with Bandlimited Random Weights?",
+    authors=("Ming Li", "Sho Sonoda", "Feilong Cao", "Yu Guang Wang", "Jiye Liang"),
+    year=2023,
+    arxiv="2008.08427",
+    venue="International Conference on Machine Learning",
+)
+
+EXTREME_LEARNING = Paper(
+    title="Physics Informed Extreme Learning Machine (PIELM) -- A rapid method for the numerical solution of partial "
+    "differential equations",
+    authors=("Vikas Dwivedi", "Balaji Srinivasan"),
+    year=2020,
+    arxiv="1907.03507",
+    venue="Neurocomputing 391",
+)
+
 XPINN = Paper(
     title="Extended physics-informed neural networks (XPINNs): A generalized space-time domain decomposition based "
     "deep learning framework for nonlinear partial differential equations",

@@ -21,6 +21,7 @@ from ._lbfgs import LBFGS
 from ._optimiser import AbstractOptimiser
 from ._papers import PIXEL as PIXEL_PAPER
 from ._problem import PDEProblem
+from ._region import need_box
 from ._sampler import AbstractSampler, FixedPoints
 
 
@@ -60,7 +61,7 @@ class PIXEL(AbstractCollocation):
 
     **Returns:** a frozen method for `pde.solve`.
 
-    **Raises:** `ValueError` for sizes that are too small.
+    **Raises:** `ValueError` for sizes that are too small; when used, for a domain that is no `Box`.
 
     Source: Kang et al. 2023 (arXiv 2207.12800).
 
@@ -89,6 +90,7 @@ class PIXEL(AbstractCollocation):
         check_hidden(self.hidden)
 
     def network(self, problem: PDEProblem, key: Any) -> CellNetwork:
+        need_box(problem.domain, "PIXEL")
         feature_key, dense_key = jax.random.split(key)
         shape = (self.grids, *[self.nodes] * problem.dimension, self.features)
         features = self.feature_std * jax.random.normal(feature_key, shape)

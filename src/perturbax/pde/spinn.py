@@ -22,6 +22,7 @@ from ._lm import LM
 from ._optimiser import AbstractOptimiser
 from ._papers import SPINN as SPINN_PAPER
 from ._problem import PDEProblem
+from ._region import need_box
 from ._sampler import AbstractSampler, FixedPoints
 
 
@@ -51,7 +52,7 @@ class SPINN(AbstractCollocation):
 
     **Returns:** a frozen method for `pde.solve`.
 
-    **Raises:** `ValueError` for sizes that are no positive integers.
+    **Raises:** `ValueError` for sizes that are no positive integers; when used, for a domain that is no `Box`.
 
     Source: Cho et al. 2023 (arXiv 2306.15969).
 
@@ -74,6 +75,7 @@ class SPINN(AbstractCollocation):
         check_integer("rank", self.rank, minimum=1)
 
     def network(self, problem: PDEProblem, key: Any) -> SeparableNetwork:
+        need_box(problem.domain, "SPINN")
         keys = jax.random.split(key, problem.dimension)
         outputs = self.rank * problem.fields
         return SeparableNetwork(tuple(Dense(1, self.hidden, outputs, key=k) for k in keys), self.rank)

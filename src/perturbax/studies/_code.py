@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Set
 from functools import cache
 from pathlib import Path
 
+from ..core import cached
 from ._essence import essence
 from ._statements import Contents, attribute_chains, contents, imported, stamp, tree_of
 
@@ -54,8 +55,26 @@ def code_digest(path: Path, module: str, root: str, *, trials_only: bool = False
 
     64 hexadecimal digits, the same on every machine and Python.
     """
-    unused = _unused_by_trials(tree_of(path)) if trials_only else set()
     folders = _folders(module, root)
+    asked = (str(path), module, trials_only, _texts(path, folders))
+    return cached("code", asked, lambda: _digest(path, module, folders, trials_only))
+
+
+def _texts(path: Path, folders: Mapping[str, Path]) -> str:
+    """A digest of everything that may count."""
+    texts = hashlib.sha256()
+    for file in sorted({path, *(file for folder in folders.values() for file in folder.rglob("*.py"))}):
+        texts.update(f"{file.name}\n{_text_digest(file, stamp(file))}\n".encode())
+    return texts.hexdigest()
+
+
+@cache
+def _text_digest(file: Path, _: tuple[int, int]) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _digest(path: Path, module: str, folders: Mapping[str, Path], trials_only: bool) -> str:
+    unused = _unused_by_trials(tree_of(path)) if trials_only else set()
     sources = _reachable(path, module, folders, unused)
     needed, links = _needed(sources, module, folders, unused)
     code = hashlib.sha256()
@@ -208,13 +227,21 @@ def _exported(
 ) -> Iterator[tuple[str, Path, str | None]]:
     """Where a package's attribute comes from; the module itself when it defines the attribute."""
     attribute, _, further = attributes.partition(".")
-    if file.name == "__init__.py":
-        for node in ast.walk(tree_of(file)):
-            for local, found in imported(node, name):
-                if local == attribute:
-                    yield from _resolve(f"{found}.{further}" if further else found, None, folders)
-                    return
-    yield name, file, attribute
+    found = _exports(file, stamp(file), name).get(attribute) if file.name == "__init__.py" else None
+    if found is None:
+        yield name, file, attribute
+    else:
+        yield from _resolve(f"{found}.{further}" if further else found, None, folders)
+
+
+@cache
+def _exports(file: Path, _: tuple[int, int], package: str) -> Mapping[str, str]:
+    """What a package imports: local names and what they stand for, the first of each."""
+    exported: dict[str, str] = {}
+    for node in ast.walk(tree_of(file)):
+        for local, found in imported(node, package):
+            exported.setdefault(local, found)
+    return exported
 
 
 def _file(name: str, folders: Mapping[str, Path]) -> Path | None:

@@ -5,6 +5,7 @@ With the inputs as one vector `x`, `A_l x + b_l <= v <= A_u x + b_u`. An affine 
     A_l' = L (A_l + A_u) / 2 - |L| (A_u - A_l) / 2,      A_u' = L (A_l + A_u) / 2 + |L| (A_u - A_l) / 2
 
 because `L` is the difference of its positive and negative parts; a plane is an affine function of its operands.
+Until the first relaxation both are one array, and nothing is computed twice.
 """
 
 import math
@@ -111,9 +112,13 @@ def _push_affine(equation: Equation, known: dict[Any, Any], operands: list[Form]
         both = list(zip(centre, spread, strict=True))
         return tuple(c - r for c, r in both), tuple(c + r for c, r in both)
 
+    offset = affine.offset()
+    if all(f.lower is f.upper and f.below is f.above for f in operands):
+        exact = jax.vmap(affine.linear)(*(f.lower for f in operands))
+        constant = [b + o for b, o in zip(affine.linear(*(f.below for f in operands)), offset, strict=True)]
+        return [Form(a, b, a, b) for a, b in zip(exact, constant, strict=True)]
     lower, upper = jax.vmap(pushed)(tuple(f.lower for f in operands), tuple(f.upper for f in operands))
     below, above = pushed(tuple(f.below for f in operands), tuple(f.above for f in operands))
-    offset = affine.offset()
     return [Form(a, b + o, c, d + o) for a, b, c, d, o in zip(lower, below, upper, above, offset, strict=True)]
 
 

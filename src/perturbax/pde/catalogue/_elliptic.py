@@ -59,31 +59,6 @@ def _poisson(x: Any, u: Any, params: Any) -> Any:
     return u.laplacian() + x.shape[-1] * (jnp.pi * params["frequency"]) ** 2 * _sines(x, params)
 
 
-def peak(sharpness: float = 1000.0, centre: Sequence[float] = (0.5, 0.5)) -> PDEProblem:
-    r"""$-\Delta u = s$ on $[-1, 1]^d$ with $u = \exp(-p |x - c|^2)$, a peak of width $p^{-1/2}$.
-
-    Uniform points miss it. The residual is divided by $2 d p$, its largest value.
-
-    >>> peak(60.0).dimension
-    2
-    """
-    centre = check_array("centre", list(centre), shape=(None,))
-    d = len(centre)
-    params = {"sharpness": check_number("sharpness", sharpness, minimum=0.0, exclusive=True), "centre": centre}
-    box = Box(-np.ones(d), np.ones(d))
-    return PDEProblem(box, _peak, [Dirichlet(_bump)], exact=_bump, params=params)
-
-
-def _bump(x: Any, params: Any) -> Any:
-    return jnp.exp(-params["sharpness"] * jnp.sum(jnp.square(x - params["centre"])))
-
-
-def _peak(x: Any, u: Any, params: Any) -> Any:
-    p, d = params["sharpness"], x.shape[-1]
-    square = jnp.sum(jnp.square(x - params["centre"]))
-    return u.laplacian() / (2.0 * d * p) - (2.0 * p * square / d - 1.0) * _bump(x, params)
-
-
 def semilinear(dimension: int = 1, amplitudes: Sequence[float] = (1.0, 0.5, 0.25), cubic: float = 1.0) -> PDEProblem:
     r"""$-\Delta u + u + c u^3 = f$, periodic on $[0, 1]^d$, the Euler-Lagrange equation of
     $\int \frac12 |\nabla u|^2 + \frac12 u^2 + \frac{c}{4} u^4 - f u$.
