@@ -41,8 +41,21 @@ def problem(force=2.0, value=0.0):
 
 
 def make(cls):
+    if issubclass(cls, pde.AbstractInterfaceTuner):
+        return cls(solver(cls), plays=2)
     small = SMALL if issubclass(cls, pde.AbstractPDEMethod) else CURVES
     return cls(**{field.name: small[field.name] for field in dataclasses.fields(cls) if field.name in small})
+
+
+def solver(cls):
+    phases = pde.LM(1, chunk=1) if cls is pde.METALIC else pde.Chain([pde.LM(1, chunk=1)] * 2)
+    split, points = pde.Split(0, 0.5), pde.FixedPoints(12, 4)
+    return pde.XPINN(split, (pde.Continuity(),), (4,), phases, points, interface_points=2)
+
+
+def tune(method, key, lower=1.0):
+    family = pde.Family(pde.catalogue.poisson_box, [lower], [2.0], pde.Split(0, 0.5))
+    return pde.tune_interface(family, method, key=key, progress=False)
 
 
 def elute(method, times=(0.0, 30.0), **options):
@@ -53,6 +66,9 @@ def elute(method, times=(0.0, 30.0), **options):
 
 
 def run(method, key):
+    if isinstance(method, pde.AbstractInterfaceTuner):
+        policy = tune(method, key)
+        return policy.plays.rewards, policy([1.5])
     if not isinstance(method, pde.AbstractPDEMethod):
         return elute(method).concentration
     solution = pde.solve(problem(), method, key=key)
@@ -60,6 +76,9 @@ def run(method, key):
 
 
 def poison(method, key):
+    if isinstance(method, pde.AbstractInterfaceTuner):
+        policy = tune(method, key)
+        return {"lower": lambda: tune(method, key, np.nan), "context": lambda: policy([np.nan])}
     if not isinstance(method, pde.AbstractPDEMethod):
         broken = {"adsorption": [np.nan], "concentration": np.nan, "dispersion": np.inf, "times": (0.0, np.nan)}
         return {name: lambda name=name: elute(method, **{name: broken[name]}) for name in broken}

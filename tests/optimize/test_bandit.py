@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import minimize
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import Kernel
 
@@ -17,7 +18,7 @@ from perturbax.optimize._reward_gp import Posterior
 ARMS = optimize.all_subsets(2)
 CONTEXTS = np.array([[0.0], [1.0], [2.0]])
 # The best arm is (0, 0) in the first context, (0, 1) in the second one, and (1, 1) in the third one.
-REWARDS = -np.abs(ARMS.sum(-1)[None] - CONTEXTS) - 0.3 * ARMS[:, 0] * (CONTEXTS == 1.0)
+REWARDS = -np.abs(ARMS.sum(-1)[None] - CONTEXTS) - ARMS[:, 0] * (CONTEXTS == 1.0)
 TABLE = optimize.TableEnvironment(CONTEXTS, ARMS, REWARDS)
 MODEL = optimize.HybridGP()
 
@@ -44,7 +45,7 @@ class Hybrid(Kernel):
 
 @pytest.fixture(scope="module")
 def played():
-    return optimize.bandit(TABLE, optimize.GPBandit(), plays=30, key=jax.random.key(0))
+    return optimize.bandit(TABLE, optimize.GPBandit(optimize.Thompson()), plays=30, key=jax.random.key(0))
 
 
 def test_the_posterior_is_that_of_scikit_learn(played):
@@ -69,24 +70,26 @@ def test_the_posterior_is_that_of_scikit_learn(played):
     assert float(found) == pytest.approx(likelihood - prior, abs=1e-6)
 
 
-def test_a_fit_ends_where_the_likelihood_is_flat(played):
-    seen = core.settle_arrays(played.state)
+def test_a_fit_is_that_of_scipy(played):
     with core.float64():
         seen = core.settle_arrays(played.state)
-        gradient = jax.jit(jax.grad(MODEL.negative_log_posterior))(seen.parameters, seen)
-    assert np.abs(np.asarray(gradient)).max() < 0.05
+        both = jax.jit(jax.value_and_grad(MODEL.negative_log_posterior))
+        start = np.log([1.0, 1.0, 100.0])
+        found = minimize(lambda p: [np.asarray(part) for part in both(jnp.asarray(p), seen)], start, jac=True)
+        # A hundredth of a unit of the log likelihood tells no parameters apart.
+        assert float(both(seen.parameters, seen)[0]) < found.fun + 0.01
 
 
 def test_rows_without_use_change_nothing(played):
     """Twelve rewards are the same in arrays of 12 and of 30 rows."""
-    short = optimize.bandit(TABLE, optimize.GPBandit(), plays=12, key=jax.random.key(0))
+    short = optimize.bandit(TABLE, optimize.GPBandit(optimize.Thompson()), plays=12, key=jax.random.key(0))
     np.testing.assert_array_equal(short.arms, played.arms[:12])
     np.testing.assert_array_equal(short.contexts, played.contexts[:12])
 
 
-@given(st.integers(1, 9), st.integers(2, 40), st.floats(-3.0, 2.0), st.integers(0, 1000))
-def test_the_kernel_of_actions_is_positive_semidefinite(bits, count, log_agreement, seed):
-    actions = np.random.default_rng(seed).integers(0, 2, (count, bits)).astype(float)
+@given(st.floats(-3.0, 2.0), st.integers(0, 1000))
+def test_the_kernel_of_actions_is_positive_semidefinite(log_agreement, seed):
+    actions = np.random.default_rng(seed).integers(0, 2, (count := 40, 9)).astype(float)
     agree = (actions[:, None] == actions[None]).mean(-1)
     with core.float64():
         zeros, a = jnp.zeros((count, 1)), jnp.asarray(actions)
@@ -101,7 +104,7 @@ def test_it_learns_which_subset_is_best_in_which_context(played):
     np.testing.assert_array_equal(oracle.contexts, played.contexts)
     assert (oracle.rewards >= played.rewards).all()
     assert (oracle.rewards == 0.0).all()
-    assert (oracle.rewards - played.rewards)[-10:].mean() < 0.1
+    assert (oracle.rewards - played.rewards)[-10:].mean() < 0.3  # 1.1 at random
 
 
 def test_the_best_fixed_arm_and_a_given_one():
@@ -130,7 +133,9 @@ def test_functions_of_python_are_played_as_tables_are(played):
         return float(REWARDS[int(context[0]), int(2 * action[0] + action[1])])
 
     world = optimize.FunctionEnvironment(reward, CONTEXTS, ARMS)
-    plays = optimize.bandit(world, optimize.GPBandit(), plays=30, key=jax.random.key(0), progress=False)
+    plays = optimize.bandit(
+        world, optimize.GPBandit(optimize.Thompson()), plays=30, key=jax.random.key(0), progress=False
+    )
     np.testing.assert_array_equal(plays.contexts, played.contexts)
     np.testing.assert_array_equal(plays.arms[:8], played.arms[:8])
     np.testing.assert_array_equal(plays(CONTEXTS), played(CONTEXTS))

@@ -6,9 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from . import _options as options
+from ._interfaces import tune_interface
 from ._options import check_writable, choose
+from ._python_file import from_file
 
 app = typer.Typer(no_args_is_help=True)
+app.command("tune-interface")(tune_interface)
 
 _METHODS = (
     "pig",
@@ -171,7 +174,7 @@ def _problem(text: str, parameters: list[str]) -> Any:
             raise ValueError(f"--parameter of {text}: {error}") from None
     if parameters:
         raise ValueError("--parameter has no meaning for a file, which states its own numbers")
-    found = _from_file(Path(path), name or "problem")
+    found = from_file("PROBLEM", Path(path), name or "problem")
     if not isinstance(found, pde.PDEProblem):
         raise ValueError(f"PROBLEM: {name or 'problem'} of {path} must be a pde.PDEProblem, got {type(found).__name__}")
     return found
@@ -205,20 +208,3 @@ def _numbers(option: str, pairs: list[str]) -> dict[str, float | int]:
         if not separator or not name:
             raise ValueError(f"{option} must be written as name=number, got {pair!r}")
     return numbers
-
-
-def _from_file(path: Path, name: str) -> Any:
-    import importlib.util
-    import sys
-
-    options.check_file("PROBLEM", path)
-    spec = importlib.util.spec_from_file_location(f"_perturbax_problem_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise ValueError(f"PROBLEM: {path} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    # Dataclasses in the file, such as Equinox modules, look for the module that they are in.
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    if not hasattr(module, name):
-        raise ValueError(f"PROBLEM: {path} does not define {name}")
-    return getattr(module, name)

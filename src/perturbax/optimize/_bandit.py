@@ -118,12 +118,11 @@ def bandit(
     key = check_key("key", key)
     begun = time.perf_counter()
     with float64():
-        settled = settle_arrays(environment)
-        state = method.start(settled, plays)
+        state = method.start(environment, plays)
         if environment.traceable:
-            state, record = _play_compiled(settled, method, state, key, plays)
+            state, record = _play_compiled(settle_arrays(environment), method, state, key, plays)
         else:
-            state, record = _play_on_host(settled, method, state, key, plays, progress)
+            state, record = _play_on_host(environment, method, state, key, plays, progress)
     contexts, arms, rewards = record
     stats = {"evaluations": plays * len(environment.arms)}
     found = Plays(contexts, arms, rewards, environment, method, state, stats)
@@ -165,12 +164,12 @@ def _play_compiled(environment: Any, method: Any, state: Any, key: Any, plays: i
 
     def play(state: Any, t: Any) -> Any:
         keys, carry = _keys(key, t, stages), None
-        context = draw_context(environment, keys[0])
+        context = draw_context(environment.contexts, keys[0])
         contexts, arms, rewards = [], [], []
         for stage in range(stages):
             contexts.append(jnp.concatenate([context, *[reward[None] for reward in rewards]]))
             arm = method.ask(state, stage, contexts[-1], keys[1 + 2 * stage])
-            action = environment.arms[stage][arm]
+            action = jnp.asarray(environment.arms[stage])[arm]
             reward, carry = environment.play(stage, context, action, carry, keys[2 + 2 * stage])
             arms.append(arm)
             rewards.append(jnp.asarray(reward, context.dtype))
@@ -182,10 +181,11 @@ def _play_compiled(environment: Any, method: Any, state: Any, key: Any, plays: i
 
 def _play_on_host(environment: Any, method: Any, state: Any, key: Any, plays: int, show: bool | None) -> Any:
     stages, rows = len(environment.arms), []
+    contexts_of_all = jnp.asarray(environment.contexts)
     with _progress(plays, "optimize.bandit", show=show) as bar:
         for t in range(plays):
             keys, carry = _keys(key, t, stages), None
-            context = _draw(environment, keys[0])
+            context = _draw(contexts_of_all, keys[0])
             contexts, arms, rewards = [], [], []
             for stage in range(stages):
                 contexts.append(jnp.concatenate([context, jnp.asarray(rewards, context.dtype)]))
@@ -208,7 +208,7 @@ def _settle_reward(reward: Any, t: int) -> float:
     return number
 
 
-_draw = eqx.filter_jit(lambda environment, key: draw_context(environment, key))
+_draw = jax.jit(draw_context)
 _ask = eqx.filter_jit(lambda method, state, stage, context, key: method.ask(state, stage, context, key))
 _tell = eqx.filter_jit(lambda method, state, contexts, arms, rewards: method.tell(state, contexts, arms, rewards))
 

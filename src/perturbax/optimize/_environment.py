@@ -141,6 +141,6 @@ def nearest(contexts: Any, context: Any) -> Int[Array, ""]:
     return jnp.argmin(jnp.sum(jnp.square(jnp.asarray(contexts) - context), -1))
 
 
-def draw_context(environment: AbstractEnvironment, key: Any) -> Float[Array, " c"]:
-    """One of the contexts."""
-    return jnp.asarray(environment.contexts)[jax.random.randint(key, (), 0, len(environment.contexts))]
+def draw_context(contexts: Float[Array, "m c"], key: Any) -> Float[Array, " c"]:
+    """One of some contexts."""
+    return contexts[jax.random.randint(key, (), 0, len(contexts))]

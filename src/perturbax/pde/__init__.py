@@ -97,6 +97,9 @@ from ._step_size import AbstractStep as AbstractStep
 from ._step_size import Backtracking as Backtracking
 from ._step_size import BoundedStep as BoundedStep
 from ._step_size import FixedStep as FixedStep
+from ._tune_interface import AbstractInterfaceTuner as AbstractInterfaceTuner
+from ._tune_interface import InterfacePolicy as InterfacePolicy
+from ._tune_interface import tune_interface as tune_interface
 from .adversarial_sampler import AdversarialSampler as AdversarialSampler
 from .barron_flow import BarronFlow as BarronFlow
 from .bromwich_inversion import BromwichInversion as BromwichInversion
@@ -112,6 +115,7 @@ from .joint_gphm import JointGPHM as JointGPHM
 from .l2_gradient_flow import L2GradientFlow as L2GradientFlow
 from .laplace_integral import LaplaceIntegral as LaplaceIntegral
 from .laplace_inversion import LaplaceInversion as LaplaceInversion
+from .metalic import METALIC as METALIC
 from .modified_pinn import ModifiedPINN as ModifiedPINN
 from .pig import PIG as PIG
 from .pinn import PINN as PINN
@@ -120,6 +124,7 @@ from .plate_model import PlateModel as PlateModel
 from .rad import RAD as RAD
 from .random_features import RandomFeatures as RandomFeatures
 from .rar import RAR as RAR
+from .sequential_metalic import SequentialMETALIC as SequentialMETALIC
 from .spectral_newton import SpectralNewton as SpectralNewton
 from .spinn import SPINN as SPINN
 from .xpinn import XPINN as XPINN
@@ -130,6 +135,7 @@ __all__ = [
     "GPHM",
     "LBFGS",
     "LM",
+    "METALIC",
     "PIG",
     "PINN",
     "PIXEL",
@@ -146,6 +152,7 @@ __all__ = [
     "AbstractDomain",
     "AbstractGaussians",
     "AbstractInterfaceCondition",
+    "AbstractInterfaceTuner",
     "AbstractOptimiser",
     "AbstractPDEMethod",
     "AbstractPartition",
@@ -194,6 +201,7 @@ __all__ = [
     "Initial",
     "InterfaceEnvironment",
     "InterfacePoint",
+    "InterfacePolicy",
     "Intersection",
     "Isotropic",
     "Jet",
@@ -220,6 +228,7 @@ __all__ = [
     "ResidualGradient",
     "Robin",
     "SDFDomain",
+    "SequentialMETALIC",
     "Sites",
     "SlopeContinuity",
     "Sobol",
@@ -248,4 +257,5 @@ __all__ = [
     "solution_error",
     "solve",
     "spectrum",
+    "tune_interface",
 ]
