@@ -123,7 +123,7 @@ class XPINN(AbstractCollocation):
             jnp.ones(len(self.interface)),
             interface_indices(problem, self.interface),
             len(lower),
-            tuple(jnp.asarray(w) for w in (self.residual_weight, self.boundary_weight, self.interface_weight)),
+            (jnp.asarray(self.residual_weight), jnp.asarray(self.boundary_weight), jnp.asarray(self.interface_weight)),
         )
 
 
