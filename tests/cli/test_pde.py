@@ -77,6 +77,17 @@ def test_a_gaussian_process_takes_its_own_options(folder, capsys):
 
 
 @pytest.mark.slow
+def test_an_energy_is_descended_on_a_grid_and_on_waves(folder, capsys):
+    stated = ("solve", "semilinear", "--method", "barron-flow", "--parameter", "dimension=1", "--grid", "9", "--json")
+    for more, terms in ((("--modes", "8"), 17), (("--option", "iterations=20"), None)):
+        assert run(*stated, *more) == 0
+        facts = json.loads(capsys.readouterr().out)
+        assert facts["method"] == "BarronFlow"
+        assert facts["relative_l2"] < 0.1
+        assert terms in (None, facts["terms"])
+
+
+@pytest.mark.slow
 def test_a_problem_of_the_catalogue_is_told_in_words(folder, capsys):
     assert run("solve", "poisson", "--parameter", "dimension=1", "--optimiser", "adam", *SMALL, "-o", "u.npz") == 0
     said = capsys.readouterr()
@@ -97,6 +108,7 @@ def test_a_problem_of_the_catalogue_is_told_in_words(folder, capsys):
         (("solve", "poisson", "--method", "magic"), "--method must be one of pig"),
         (("solve", "poisson", "--method", "gp-hm", "--option", "a=1"), "--option of gp-hm must be one of chunk"),
         (("solve", "poisson", "--option", "steps"), "--option must be written as name=number"),
+        (("solve", "poisson", "--method", "barron-flow"), "problem must have an energy"),
         (("solve", "poisson", "--optimiser", "magic"), "--optimiser must be one of lm"),
         (("solve", "poisson", "-o", "u.txt"), "must end with .npz"),
         (("solve", "poisson", "-o", "none/u.npz"), "lies in a folder that does not exist"),

@@ -17,6 +17,8 @@ SMALL = {
     "grid": 12,
     "steps": 3,
     "kernel": pde.SpectralMixture(3, 2.0),
+    "representation": pde.SpectralGrid(3),
+    "iterations": 8,
     "rank": 2,
     "nodes": 3,
     "partition": pde.Split(0, 0.5),
@@ -29,9 +31,13 @@ def pulled(x, u, params):
     return u.laplacian() + params["force"]
 
 
+def stretched(x, u, params):
+    return 0.5 * (u.grad[0] @ u.grad[0]) - params["force"] * u.value[0]
+
+
 def problem(force=2.0, value=0.0):
     box = pde.Box([0.0, 0.0], [1.0, 1.0])
-    return pde.PDEProblem(box, pulled, [pde.Dirichlet(value)], params={"force": force})
+    return pde.PDEProblem(box, pulled, [pde.Dirichlet(value)], params={"force": force}, energy=stretched)
 
 
 def make(cls):

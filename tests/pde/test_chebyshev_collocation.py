@@ -77,6 +77,10 @@ def test_a_problem_without_solution_raises():
         (lambda string: pde.ChebyshevCollocation(tolerance=-1.0), "tolerance must be a number > 0"),
         (lambda string: error(string, (9, 9)), "grid must have a number for each of 1 axes"),
         (lambda string: error(string, 10_000), "grid must have at most 9000 coefficients"),
+        (
+            lambda string: error(pde.PDEProblem(string.domain, nowhere, [pde.Dirichlet(faces=[(0, 1)])]), 5),
+            "conditions must be enough to determine 5 coefficients, got 4 rows",
+        ),
         (lambda string: error(pde.catalogue.semilinear(2), (100, 100)), "grid must have at most 9000 coefficients"),
     ],
 )

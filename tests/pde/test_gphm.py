@@ -122,7 +122,7 @@ def made(bend=0.0, grid=(7, 6)):
     conditions = [pde.Initial(1.0), pde.Neumann(0.5, faces=[(1, 1)], weight=2.0), pde.Periodic(1, orders=(0,))]
     problem = core.settle_arrays(pde.PDEProblem(box, bent, conditions, params={"bend": bend}))
     axes = tuple(jnp.linspace(0.0, length, n) for n, length in zip(grid, (1.0, 2.0), strict=True))
-    places = place(problem, axes, jax.random.key(0), pde.Lattice())
+    places = place(problem, axes, grid, jax.random.key(0), pde.Lattice())
     kernel = pde.SpectralMixture(3, 1.0)
     unknowns = Unknowns((mixture(kernel, 0), mixture(kernel, 5)), jnp.asarray(0.3), jnp.asarray(-0.2))
     return problem, places, process(problem, places, kernel, unknowns.mixtures, jnp.asarray(1e-4)), unknowns

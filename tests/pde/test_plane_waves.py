@@ -1,5 +1,6 @@
 """The algebra of plane waves against values at points, and the rules that evaluate energies on it."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,12 +8,16 @@ import pytest
 
 from perturbax import core, pde
 from perturbax.pde import _plane_waves
-from perturbax.pde._jet import jet
 from perturbax.pde._lagrangian import curvatures, density
 from perturbax.pde._plane_waves import Waves, collect, inverse_helmholtz, joined, keys, mean_product, multiply
+from perturbax.pde._solve import residual_at
 from perturbax.pde._sparse_waves import WaveField
 
 SIDES = jnp.ones(2)
+_values = eqx.filter_jit(lambda field, x: jax.vmap(field)(x)[:, 0])
+_gradient = eqx.filter_jit(lambda space, u: space.gradient(u))
+_energy_of = eqx.filter_jit(lambda space, u: space.energy(u))
+_curvature = eqx.filter_jit(lambda space, u: space.curvature(u, u, 0.0))
 X = np.random.default_rng(3).uniform(0.0, 1.0, (6, 2))
 
 
@@ -32,7 +37,7 @@ def waves(seed, terms=8):
 
 def at(some, x=X):
     field = WaveField(some, jnp.zeros(2), SIDES)
-    return np.asarray(jax.vmap(field)(jnp.asarray(x))[:, 0])
+    return np.asarray(_values(field, jnp.asarray(x)))
 
 
 def test_products_sums_and_means_are_those_of_the_functions():
@@ -55,7 +60,7 @@ def test_the_barron_norm_is_submultiplicative_and_bounds_values():
     assert float(inverse_helmholtz(a, SIDES).barron_norm()) <= float(a.barron_norm())
 
 
-@pytest.mark.parametrize(("capacity", "tolerance"), [(8, 0.0), (128, 0.2), (8, 0.1)])
+@pytest.mark.parametrize(("capacity", "tolerance"), [(8, 0.1), pytest.param(128, 0.2, marks=pytest.mark.slow)])
 def test_what_is_dropped_is_told_exactly(capacity, tolerance):
     a, b = waves(0), waves(1)
     whole, cut = multiply(a, b, 128, 0.0).waves, multiply(a, b, capacity, tolerance)
@@ -65,15 +70,16 @@ def test_what_is_dropped_is_told_exactly(capacity, tolerance):
     assert int(cut.waves.live()) <= capacity
 
 
+@pytest.mark.slow
 def test_blocks_and_candidates_give_the_same_product(monkeypatch):
     a, b = waves(0, 9), waves(1, 12)
     whole = multiply(a, b, 140, 0.0).waves
     monkeypatch.setattr(_plane_waves, "_PAIRS", 40)
     monkeypatch.setattr(_plane_waves, "_LEAST", 1)
     monkeypatch.setattr(_plane_waves, "_CANDIDATES", 1)
-    blocks = multiply.__wrapped__(a, b, 140, 0.0)
+    blocks = eqx.filter_jit(multiply.__wrapped__)(a, b, 140, 0.0)
     np.testing.assert_allclose(at(blocks.waves), at(whole), atol=1e-12)
-    few = multiply.__wrapped__(a, b, 20, 0.0)
+    few = eqx.filter_jit(multiply.__wrapped__)(a, b, 20, 0.0)
     assert float(few.dropped) > 0.0
 
 
@@ -85,13 +91,13 @@ def test_keys_are_linear_and_tell_waves_apart():
     np.testing.assert_array_equal(keys(jnp.asarray(n[:-1] - n[1:])), found[:-1] - found[1:])
 
 
-@pytest.fixture(scope="module", params=["cubic", "quartic"])
+@pytest.fixture(scope="module", params=["cubic", pytest.param("quartic", marks=pytest.mark.slow)])
 def stated(request):
     maker = pde.catalogue.semilinear_waves if request.param == "cubic" else pde.catalogue.quartic_waves
     with core.float64():
-        problem = core.settle_arrays(maker(2, amplitudes=(0.3, 0.2)))
+        problem = core.settle_arrays(maker(2, amplitudes=(0.3, 0.2, 0.1)))
         space = pde.PlaneWaves(max_terms=128, tolerance=0.0).space(problem)
-        n = jnp.zeros((128, 2), jnp.int32).at[:3].set(jnp.array([[0, 0], [1, 0], [1, -1]]))
+        n = jnp.zeros((128, 2), jnp.int32).at[:3].set(jnp.array([[0, 0], [1, 0], [1, -1]], jnp.int32))
         a = jnp.zeros(128, complex).at[:3].set(jnp.array([0.1, 0.2 + 0.1j, -0.1j]))
         return space, Waves(n, a, distinct=True)
 
@@ -99,29 +105,26 @@ def stated(request):
 def test_the_gradient_of_an_energy_is_the_residual_of_its_equation(stated):
     space, u = stated
     problem = space.problem
-    g, dropped = jax.jit(space.gradient)(u)
-    model = space.model(u)
-
-    def residual(x):
-        return problem.evaluate(x, jet(model, x, problem.indices), problem.coefficients)
-
-    np.testing.assert_allclose(at(g), jax.vmap(residual)(jnp.asarray(X))[:, 0], atol=1e-10)
+    g, dropped = _gradient(space, u)
+    np.testing.assert_allclose(at(g), residual_at(space.model(u), problem, jnp.asarray(X))[:, 0], atol=1e-10)
     assert float(dropped) < 1e-14
 
 
+@pytest.mark.slow
 def test_the_energy_is_the_mean_of_its_density(stated):
     space, u = stated
     grid = pde.SpectralGrid(16).space(space.problem)
     nodes = np.arange(grid.points) / grid.points
     x = np.stack(np.meshgrid(nodes, nodes, indexing="ij"), -1).reshape(-1, 2)
-    assert float(jax.jit(space.energy)(u)) == pytest.approx(float(grid.energy(jnp.asarray(at(u, x).reshape(33, 33)))))
+    assert float(_energy_of(space, u)) == pytest.approx(float(grid.energy(jnp.asarray(at(u, x).reshape(33, 33)))))
 
 
+@pytest.mark.slow
 def test_the_curvature_bounds_that_of_every_point(stated):
     space, u = stated
     matrix = curvatures(space.problem)
     model = space.model(u)
-    bound = float(space.curvature(u, u, 0.0))
+    bound = float(_curvature(space, u))
     largest = 0.0
     for x in jnp.asarray(X):
         found = model.derivatives(x, ((), (0,), (1,)))
@@ -163,12 +166,13 @@ def test_what_waves_cannot_do_is_said(kind, error, message, key):
         pde.solve(problem, pde.BarronFlow(iterations=1), key=key)
 
 
+@pytest.mark.slow
 def test_coefficients_may_vary_in_space():
     conditions = [pde.Periodic(0), pde.Periodic(1)]
     problem = pde.PDEProblem(pde.Box([0, 0], [1, 1]), _plain, conditions, energy=_energy("varying"))
     space = pde.PlaneWaves(max_terms=64).space(core.settle_arrays(problem))
     u = waves(0)
-    g, _ = space.gradient(u)
+    g, _ = _gradient(space, u)
     by_ad = [
         jax.grad(lambda v, x=x: density(space.problem)(x, v, jnp.zeros(2)))(v) for x, v in zip(X, at(u), strict=True)
     ]

@@ -24,12 +24,15 @@ _METHODS = (
     "random-features",
     "gp-hm",
     "chebyshev",
+    "barron-flow",
+    "l2-gradient-flow",
+    "spectral-newton",
 )
 
 
 @app.callback()
 def _pde() -> None:
-    """Solve partial differential equations by networks, Gaussians, random features and Gaussian processes."""
+    """Solve partial differential equations by networks, Gaussians, random features, Gaussian processes, plane waves."""
 
 
 @app.command()
@@ -50,6 +53,10 @@ def solve(
     steps: Annotated[int, typer.Option(min=1, help="Of the optimiser, of methods that have steps.")] = 100,
     interior: Annotated[int, typer.Option(min=1, help="Points inside, of networks.")] = 1000,
     boundary: Annotated[int, typer.Option(min=1, help="Points of each condition, of networks.")] = 200,
+    modes: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of methods for energies: waves along each axis of a grid; else sparse plane waves."),
+    ] = None,
     parameter: Annotated[
         list[str] | None,
         typer.Option("--parameter", metavar="NAME=VALUE", help="A number of a problem of the catalogue; repeat it."),
@@ -91,6 +98,9 @@ def solve(
         "random-features": pde.RandomFeatures,
         "gp-hm": pde.GPHM,
         "chebyshev": pde.ChebyshevCollocation,
+        "barron-flow": pde.BarronFlow,
+        "l2-gradient-flow": pde.L2GradientFlow,
+        "spectral-newton": pde.SpectralNewton,
     }
     optimisers: dict[str, Any] = {"lm": pde.LM, "engd": pde.EnergyNaturalGradient, "lbfgs": pde.LBFGS, "adam": pde.Adam}
     kind = kinds[choose("--method", method, kinds)]
@@ -103,7 +113,7 @@ def solve(
         raise ValueError(f"--grid must give at most 10 million points, got {grid}^{stated.dimension}")
     if out.suffix == ".vtu" and stated.dimension > 3:
         raise ValueError(f"--out {out} must end with .npz: a mesh has at most three axes, got {stated.dimension}")
-    chosen = _method(method, kind, rule(steps), pde.FixedPoints(interior, boundary), option or [])
+    chosen = _method(method, kind, rule(steps), pde.FixedPoints(interior, boundary), modes, option or [])
     enable_compilation_cache()
     solution = pde.solve(stated, chosen, key=jax.random.key(seed))
     error = pde.solution_error(solution)
@@ -170,12 +180,17 @@ def _problem(text: str, parameters: list[str]) -> Any:
     return found
 
 
-def _method(word: str, kind: Any, optimiser: Any, points: Any, pairs: list[str]) -> Any:
+def _method(word: str, kind: Any, optimiser: Any, points: Any, modes: int | None, pairs: list[str]) -> Any:
     """A method with what of the general options it has, and with numbers for others of its arguments."""
     import dataclasses
 
+    from perturbax import pde
+
     names = {field.name for field in dataclasses.fields(kind) if field.init}
-    general = {"optimiser": optimiser, "points": points, "steps": optimiser.steps}
+    general: dict[str, Any] = {"optimiser": optimiser, "points": points, "steps": optimiser.steps}
+    if modes is not None:
+        # The energy of a grid needs no bound of its curvature.
+        general |= {"representation": pde.SpectralGrid(modes), "step": pde.Backtracking()}
     numbers = _numbers("--option", pairs)
     if wrong := sorted(numbers.keys() - names):
         raise ValueError(f"--option of {word} must be one of {', '.join(sorted(names))}, got {wrong[0]}")

@@ -35,7 +35,7 @@ class CosineNetwork(eqx.Module):
 
     def __call__(self, x: Float[Array | np.ndarray, " dimension"]) -> Float[Array, "1"]:
         hidden = jnp.cos(jnp.asarray(self.weights) @ x + self.biases)
-        return (self.scale * jnp.sum(hidden))[None]
+        return jnp.asarray(self.scale * jnp.sum(hidden))[None]
 
 
 def barron_norm(solution: PDESolution) -> float:

@@ -61,7 +61,8 @@ class AbstractEnergyFlow(AbstractPDEMethod):
     def solve(self, problem: PDEProblem, key: Any, progress: bool | None) -> PDESolution:
         method: Any = self
         space = method.representation.space(problem)
-        rules = jax.tree.map(lambda leaf: jnp.asarray(leaf) if isinstance(leaf, float) else leaf, self)
+        # As arrays, so that other numbers do not compile again.
+        rules = jax.tree.map(lambda leaf: jnp.asarray(leaf) if isinstance(leaf, int | float) else leaf, self)
         test = _test(problem)
         state, first = _begin(space, test)
         history = {name: [np.asarray(value)[None]] for name, value in first.items()}
@@ -149,7 +150,7 @@ def _begin(space: AbstractSpace, test: Any) -> tuple[State, dict[str, Any]]:
 def _advance(method: Any, space: AbstractSpace, state: State, test: Any, steps: Any) -> tuple[State, Any, Any]:
     """At most `steps` steps, ended by convergence, by an energy that rises or is not finite, or by a sum of waves that
     does not fit, of which the step is not made."""
-    share = method.representation.tolerance
+    share = space.share
 
     def unfinished(carry: Any) -> Any:
         k, state, _ = carry

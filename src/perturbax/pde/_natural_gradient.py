@@ -66,7 +66,7 @@ class EnergyNaturalGradient(AbstractPhase):
 
     def start(self, trained: Any) -> Any:
         if jax.tree.leaves(trained)[0].dtype.itemsize < 8:
-            message = "EnergyNaturalGradient in float32 loses half of its digits twice; precision='float64' does not"
+            message = "EnergyNaturalGradient in float32 loses all digits of a Gramian; precision='float64' does not"
             warnings.warn(message, stacklevel=2)
 
     def run(self, problem: PDEProblem, trained: Any, frozen: Any, points: Points, state: Any, steps: Any) -> Outcome:

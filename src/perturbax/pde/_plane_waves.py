@@ -20,7 +20,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float, Int
+from jaxtyping import Array, Float, Int
 
 # Pairs of a product that are formed at once; more are merged block by block.
 _PAIRS = 2**22
@@ -38,7 +38,7 @@ class Waves(eqx.Module):
     """
 
     frequencies: Int[Array | np.ndarray, "terms dimension"]
-    amplitudes: Complex[Array | np.ndarray, "*shape terms"]
+    amplitudes: Any
     distinct: bool = eqx.field(static=True, default=False)
 
     @property
@@ -194,14 +194,17 @@ def helmholtz(waves: Waves, sides: Any) -> Float[Array, " terms"]:
 
 def trimmed(waves: Waves, share: float = 1e-15) -> Waves:
     """Without the terms that are zero to rounding, with a number of terms that is a power of two: what is compiled for
-    one source is then used for others. Not under `jit`."""
-    size = np.abs(np.asarray(waves.amplitudes)).reshape(-1, waves.amplitudes.shape[-1]).max(0, initial=0.0)
+    one source is then used for others. Not under `jit`, and in NumPy, so that nothing is compiled."""
+    amplitudes, frequencies = np.asarray(waves.amplitudes), np.asarray(waves.frequencies)
+    size = np.abs(amplitudes).reshape(-1, amplitudes.shape[-1]).max(0, initial=0.0)
     kept = np.flatnonzero(size > share * size.max(initial=0.0))
-    capacity = 1 << max(0, int(len(kept) - 1).bit_length())
-    return Waves(waves.frequencies[kept], waves.amplitudes[..., kept], waves.distinct).padded(capacity)
+    room = (1 << max(0, int(len(kept) - 1).bit_length())) - len(kept)
+    wide = [(0, 0)] * (amplitudes.ndim - 1) + [(0, room)]
+    frequencies = np.pad(frequencies[kept], ((0, room), (0, 0)))
+    return Waves(jnp.asarray(frequencies), jnp.asarray(np.pad(amplitudes[..., kept], wide)), waves.distinct)
 
 
-def keys(frequencies: Int[Array, "terms dimension"]) -> Int[Array, " terms"]:
+def keys(frequencies: Any) -> Int[Array, " terms"]:
     """The keys of frequencies, in arithmetic modulo 2^64."""
     return jnp.sum(frequencies.astype(jnp.int64) * _multipliers(frequencies.shape[-1]), -1)
 
@@ -245,7 +248,7 @@ def _merge(
     flipped, count = found < 0, found.shape[0]
     amplitudes = jnp.where(flipped, jnp.conj(amplitudes), amplitudes)
     amplitudes = jnp.where(found == 0, amplitudes.real, amplitudes)
-    found, order = jax.lax.sort((jnp.abs(found), jnp.arange(count)), num_keys=1, is_stable=False)
+    found, order = jax.lax.sort((jnp.abs(found), jnp.arange(count, dtype=jnp.int32)), num_keys=1, is_stable=False)
     # Where the run of equal keys begins that each one is in.
     start = jnp.searchsorted(found, found)
     rows = jnp.moveaxis(amplitudes, -1, 0)[order]

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from ..core import check_instance, check_integer
+from ..core import check_instance, check_integer, settle_arrays
 from ._design import SOBOL, UNIFORM, AbstractDesign
 from ._domain import AbstractDomain, Box, Face, Sites
 
@@ -49,21 +49,22 @@ class AbstractRegion(AbstractDomain):
     def contains(self, x: Float[Array | np.ndarray, "*n dimension"]) -> Bool[Array, "*n"]:
         x = jnp.asarray(x)
         flat = x.reshape(-1, x.shape[-1])
-        return (_distances(self, flat) <= self._rounding(x.dtype)).reshape(x.shape[:-1])
+        return (_distances(settle_arrays(self), flat) <= self._rounding(x.dtype)).reshape(x.shape[:-1])
 
     def sample(self, key: Any, n: int, design: AbstractDesign = UNIFORM) -> Float[Array, "n dimension"]:
         check_instance("design", design, AbstractDesign, "a design such as Uniform()")
-        taken, (x,) = self._enough(key, n, design, lambda x: (_distances(self, x) <= 0.0, (x,)), "interior", 0.0)
+        settled = settle_arrays(self)
+        taken, (x,) = self._enough(key, n, design, lambda x: (_distances(settled, x) <= 0.0, (x,)), "interior", 0.0)
         return x[taken]
 
     def sample_boundary(
         self, key: Any, n: int, design: AbstractDesign = UNIFORM, faces: Sequence[Face] | None = None
     ) -> Sites:
         refuse_faces(self, faces)
-        width = _SHELL * float(np.min(np.asarray(self.upper) - np.asarray(self.lower)))
+        settled, width = settle_arrays(self), _SHELL * float(np.min(np.asarray(self.upper) - np.asarray(self.lower)))
 
         def onto(x: Array) -> tuple[Array, tuple[Array, Array]]:
-            x, normal, arrived = _project(self, x, *jnp.array([width, self._rounding(x.dtype)]))
+            x, normal, arrived = _project(settled, x, *jnp.array([width, self._rounding(x.dtype)]))
             return arrived, (x, normal)
 
         # From a box that has both sides of the shell where the domain touches its own.

@@ -17,6 +17,11 @@ class AbstractSpace(eqx.Module):
 
     problem: eqx.AbstractVar[PDEProblem]
 
+    @property
+    @abc.abstractmethod
+    def share(self) -> Any:
+        """The share of a function that may be dropped in a step."""
+
     @abc.abstractmethod
     def zero(self) -> Any:
         """The function 0."""
@@ -67,9 +72,7 @@ class AbstractSpace(eqx.Module):
 
 
 class AbstractRepresentation(eqx.Module):
-    """How a method represents a function. `tolerance` is the share of a function that may be dropped in a step."""
-
-    tolerance: eqx.AbstractVar[Any]
+    """How a method represents a function."""
 
     @abc.abstractmethod
     def space(self, problem: PDEProblem) -> AbstractSpace:

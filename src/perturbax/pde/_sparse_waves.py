@@ -46,10 +46,10 @@ class PlaneWaves(AbstractRepresentation):
             raise ValueError("conditions must be Periodic for PlaneWaves; SpectralGrid takes Dirichlet(0.0)")
         if not jax.config.read("jax_enable_x64"):
             raise ValueError("precision must be 'float64' for PlaneWaves, whose keys have 64 bits")
-        given = tuple(sources(problem, f(problem)) for f in (density, slopes, curvatures))
-        terms = max((len(waves.frequencies) for one in given for waves in one.values()), default=1)
+        first, second, third = (sources(problem, f(problem)) for f in (density, slopes, curvatures))
+        terms = max((len(waves.frequencies) for one in (first, second, third) for waves in one.values()), default=1)
         capacity = min(self.max_terms, max(_FIRST, terms))
-        return WaveSpace(problem, *given, jnp.asarray(self.tolerance), capacity, self.max_terms)
+        return WaveSpace(problem, first, second, third, jnp.asarray(self.tolerance), capacity, self.max_terms)
 
 
 class WaveField(AbstractClosedForm):
@@ -83,6 +83,10 @@ class WaveSpace(AbstractSpace):
     tolerance: Any
     capacity: int = eqx.field(static=True)
     max_terms: int = eqx.field(static=True)
+
+    @property
+    def share(self) -> Any:
+        return self.tolerance
 
     @property
     def sides(self) -> Any:

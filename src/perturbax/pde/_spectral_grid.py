@@ -38,11 +38,6 @@ class SpectralGrid(AbstractRepresentation):
     def __check_init__(self):
         check_integer("n", self.n, minimum=1)
 
-    @property
-    def tolerance(self) -> float:
-        """Nothing is dropped."""
-        return 0.0
-
     def space(self, problem: PDEProblem) -> "GridSpace":
         periodic = check_variational(problem)
         if problem.dimension > 3:
@@ -88,6 +83,10 @@ class GridSpace(AbstractSpace):
     problem: PDEProblem
     n: int = eqx.field(static=True)
     periodic: bool = eqx.field(static=True)
+
+    @property
+    def share(self) -> float:
+        return 0.0
 
     @property
     def points(self) -> int:
@@ -176,7 +175,7 @@ class GridSpace(AbstractSpace):
         return rates
 
     def _helmholtz(self) -> Array:
-        return 1.0 + sum(jnp.square(rate) for rate in self._rates())
+        return sum((jnp.square(rate) for rate in self._rates()), jnp.ones(()))
 
     def _jets(self, u: Array) -> tuple[Array, Array]:
         """Values and gradients at the nodes of the domain."""

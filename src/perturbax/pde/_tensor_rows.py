@@ -80,15 +80,17 @@ def highest_order(problem: PDEProblem) -> int:
     return max((index.count(axis) for index in every for axis in index), default=0)
 
 
-def place(problem: PDEProblem, axes: tuple[Array, ...], key: Any, design: AbstractDesign) -> Places:
-    """The points of a grid with these axes, and about as many on each face as the grid has there, by a design."""
+def place(
+    problem: PDEProblem, axes: tuple[Array, ...], shape: tuple[int, ...], key: Any, design: AbstractDesign
+) -> Places:
+    """The points of a grid with these axes, and by a design about as many on each face as a grid of a shape has."""
     x = jnp.stack(jnp.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(axes))
     sites = []
     for k, condition in enumerate(problem.conditions):
         faces = 1
         if isinstance(condition, AbstractFaceCondition):
             faces = len(getattr(condition, "faces", None) or problem.domain.faces)  # pyright: ignore[reportAttributeAccessIssue]
-        count = faces * (len(x) // min(map(len, axes)))
+        count = faces * (math.prod(shape) // min(shape))
         sites.append(condition.place(problem.domain, jax.random.fold_in(key, k), count, design))
     images = tuple(
         jax.vmap(lambda y, one=one: one.images(y, problem.domain))(site.x)

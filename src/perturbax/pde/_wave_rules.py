@@ -67,11 +67,6 @@ class _Walk:
         capacity = 2 * len(a.frequencies) * len(b.frequencies) if self.capacity is None else self.capacity
         return self.keep(multiply(a, b, capacity, self.tolerance, bilinear))
 
-    def add(self, a: Waves, b: Waves) -> Waves:
-        """The sum of two sums, of which nothing is dropped."""
-        both = joined(a, b)
-        return self.collected(both) if self.capacity is None or len(both.frequencies) > 4 * self.capacity else both
-
     def collected(self, waves: Waves) -> Waves:
         """A sum in which no wave is there twice."""
         return waves if waves.distinct else self.keep(collect(waves, len(waves.frequencies), 0.0))
@@ -102,7 +97,7 @@ def sources(problem: PDEProblem, function: Callable) -> dict[int, Waves]:
     wanted = {}
     for number, value in _numbered(program).items():
         if isinstance(known[value], Waves | Affine) and _meets_unknown(program, value, known):
-            wanted[number] = trimmed(walk.wave(known[value]))
+            wanted[number] = trimmed(walk.collected(walk.wave(known[value])))
     return wanted
 
 
@@ -251,7 +246,8 @@ def _is_linear(equation: Equation) -> bool:
 
 def _mean_of_product(equation: Equation, walk: _Walk, values: list[Any]) -> Any:
     if equation.name in ("mul", "dot_general"):
-        return mean_product(*map(walk.wave, values), _bilinear(equation))
+        a, b = map(walk.wave, values)
+        return mean_product(a, b, _bilinear(equation))
     exponent = 2 if equation.name == "square" else equation.params["y"]
     half = _power(walk, values[0], exponent // 2)
     return mean_product(half, half if exponent % 2 == 0 else walk.multiply(half, values[0]))
@@ -316,7 +312,7 @@ def _add(equation: Equation, walk: _Walk, a: Any, b: Any) -> list[Any]:
     if not isinstance(a, Waves) and not isinstance(b, Waves):
         a, b = (_columns(value, walk.dimension) for value in (a, b))
         return [Affine(a + sign * b)]
-    return [walk.add(walk.wave(a), walk.wave(b).scaled(sign))]
+    return [joined(walk.wave(a), walk.wave(b).scaled(sign))]
 
 
 @_WAVES.register("mul")

@@ -81,7 +81,8 @@ class ChebyshevCollocation(AbstractPDEMethod):
     **Returns:** a frozen method for `pde.solve`.
 
     **Raises:** `TypeError`, `ValueError` for numbers out of range, another domain than a `Box`, several fields, unknown
-    coefficients, a lift, or more coefficients than have room; `SolverError` when Newton's method does not settle.
+    coefficients, a lift, too few conditions, or more coefficients than have room; `SolverError` when Newton's method
+    does not settle.
 
     Source: Trefethen 2000.
 
@@ -116,7 +117,8 @@ class ChebyshevCollocation(AbstractPDEMethod):
             jnp.asarray(a + (b - a) * _zeros(count - order))
             for a, b, count, order in zip(lower, upper, shape, orders, strict=True)
         )
-        found = _newton(problem, place(problem, axes, key, Zeros()), shape, self.newton, self.tolerance)
+        places = place(problem, axes, shape, key, Zeros())
+        found = _newton(problem, places, shape, self.newton, self.tolerance)
         steps = int(found.steps)
         return PDESolution(
             problem,
@@ -157,6 +159,8 @@ def _newton(problem: PDEProblem, places: Places, shape: tuple[int, ...], steps: 
         at = values(problem, tables, coefficients)
         left, change = rows(problem, places, at), dense_jacobian(problem, tables, linearise(problem, places, at))
         J = jnp.concatenate([change.equation, change.conditions])
+        if J.shape[0] < J.shape[1]:
+            raise ValueError(f"conditions must be enough to determine {J.shape[1]} coefficients, got {J.shape[0]} rows")
         # Derivatives of polynomials grow with powers of their degree: scaled, the columns are alike.
         norms = jnp.linalg.norm(J, axis=0)
         norms = jnp.where(norms > 0.0, norms, 1.0)

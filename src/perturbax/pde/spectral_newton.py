@@ -57,7 +57,8 @@ class SpectralNewton(AbstractPDEMethod):
         check_number("tolerance", self.tolerance, minimum=0.0)
 
     def solve(self, problem: PDEProblem, key: Any, progress: bool | None) -> PDESolution:
-        space = self.representation.space(problem)
+        grid = self.representation
+        space = grid.space(problem)
         done = _newton(space, jnp.asarray(self.tolerance), self.iterations)
         steps = int(done.steps)
         energy, norm = (np.asarray(column)[: steps + 1] for column in done.history)

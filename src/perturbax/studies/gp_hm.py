@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from perturbax import pde
+from perturbax import core, pde
 
 from ._figure import legend
 from ._study import Bar, Study, Trial
@@ -93,13 +93,9 @@ def run(trial: Trial, key: Any) -> dict[str, Any]:
 
 
 def _exact(problem: Any, x: np.ndarray) -> np.ndarray:
-    import jax
-
-    from perturbax import core
-
     with core.float64():
-        settled = core.settle_arrays((problem, x))
-        return np.asarray(jax.jit(lambda both: both[0].exact_at(both[1]))(settled))[:, 0]
+        settled, points = core.settle_arrays((problem, x))
+        return np.asarray(settled.exact_at(points))[:, 0]
 
 
 def _method(cell: Mapping[str, Any]) -> Any:

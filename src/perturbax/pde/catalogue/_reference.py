@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -74,6 +73,9 @@ def integrate(rate: Callable, start: Any, times: np.ndarray, args: Any, toleranc
 
 @eqx.filter_jit
 def _solve(rate: Callable, start: Array, times: Array, args: Any, tolerance: float) -> Any:
+    # Here, as importing the package would take longer for a reference that is in the cache already.
+    import diffrax
+
     return diffrax.diffeqsolve(
         diffrax.ODETerm(rate),  # pyright: ignore[reportArgumentType]
         diffrax.Dopri8(),
