@@ -4,9 +4,9 @@ With contexts $s$, standardised, and actions $a \in \{0, 1\}^q$ the covariance o
 
     k = exp(-|s - s'|^2 / l) exp(eta mean_j (1 - |a_j - a'_j|)),      noise of variance 1 / tau.
 
-The second factor has $k(a, a) = e^\eta > 1$, the only amplitude: rewards are in units of their standard deviation, about
-their mean, of what was seen so far. The authors' code takes them as they are; small rewards are all noise then. $l$, $\eta$, $\tau$ are positive, by logarithms, and
-maximise the marginal likelihood with a gamma prior on $\tau$.
+The second factor has $k(a, a) = e^\eta > 1$, the only amplitude: rewards are in units of the standard deviation of what
+was seen so far, about its mean. The authors' code takes them as they are; small rewards are all noise then. $l$,
+$\eta$, $\tau$ are positive, by logarithms, and maximise the marginal likelihood with a gamma prior on $\tau$.
 """
 
 from typing import Any
