@@ -81,6 +81,7 @@ def test_a_fit_is_that_of_scipy(played):
         assert float(both(seen.parameters, seen)[0]) < found.fun + 0.01
 
 
+@pytest.mark.slow
 def test_rows_without_use_change_nothing(played):
     """Twelve rewards are the same in arrays of 12 and of 30 rows."""
     short = optimize.bandit(TABLE, optimize.GPBandit(optimize.Thompson()), plays=12, key=jax.random.key(0))
@@ -135,6 +136,7 @@ def _predicted(plays):
         return jax.vmap(state.predict)(jnp.asarray(CONTEXTS))
 
 
+@pytest.mark.slow
 def test_functions_of_python_are_played_as_tables_are(played):
     def reward(context, action, key):
         return float(REWARDS[int(context[0]), int(2 * action[0] + action[1])])
