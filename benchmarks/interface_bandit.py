@@ -87,7 +87,7 @@ def refits(plays: optimize.Plays) -> None:
         def theirs():
             for t in range(5, PLAYS + 1):
                 peer = GaussianProcessRegressor(Hybrid(), alpha=model.jitter + 0.01)
-                peer.fit(X[:t], y[:t] - y[:t].mean())
+                peer.fit(X[:t], (y[:t] - y[:t].mean()) / y[:t].std())
                 here = np.concatenate([np.repeat(X[t - 1 : t, :1], len(ARMS), 0), ARMS], -1)
                 peer.predict(here, return_std=True)
 
@@ -95,10 +95,13 @@ def refits(plays: optimize.Plays) -> None:
         seen, (means, variances) = ours(*rows)
         length, agreement, precision = np.exp(np.asarray(seen.parameters))
         peer = GaussianProcessRegressor(Hybrid(length, agreement), alpha=model.jitter + 1.0 / precision, optimizer=None)
-        peer.fit(X, y - y.mean())
+        peer.fit(X, (y - y.mean()) / y.std())
         here = np.concatenate([np.repeat(X[-1:, :1], len(ARMS), 0), ARMS], -1)
         mean, deviation = peer.predict(here, return_std=True)
-        apart = max(np.abs(mean + y.mean() - means[-1]).max(), np.abs(deviation - np.sqrt(variances[-1])).max())
+        apart = max(
+            np.abs(y.std() * mean + y.mean() - means[-1]).max(),
+            np.abs(y.std() * deviation - np.sqrt(variances[-1])).max(),
+        )
     for name, value in seconds.items():
         print(f"{name:>14}: {1e3 * value / PLAYS:.2f} ms a play")
     print(f"ratio {seconds['scikit-learn'] / seconds['perturbax']:.1f}; posteriors differ by {apart:.1e}")

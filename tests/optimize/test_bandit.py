@@ -58,11 +58,12 @@ def test_the_posterior_is_that_of_scikit_learn(played):
     here = np.concatenate([np.full((4, 1), (1.5 - CONTEXTS.mean()) / CONTEXTS.std()), ARMS], -1)
     noise = MODEL.jitter + np.exp(-seen.parameters[2])
     peer = GaussianProcessRegressor(Hybrid(seen.parameters, 1), alpha=noise, optimizer=None)
-    peer.fit(X, seen.rewards - seen.rewards.mean())
+    centre, spread = seen.rewards.mean(), seen.rewards.std()
+    peer.fit(X, (seen.rewards - centre) / spread)
     wanted, deviation = peer.predict(here, return_std=True)
-    np.testing.assert_allclose(mean - seen.rewards.mean(), wanted, atol=1e-6)
-    np.testing.assert_allclose(std, deviation, atol=1e-6)
-    np.testing.assert_allclose(covariance, peer.predict(here, return_cov=True)[1], atol=1e-6)
+    np.testing.assert_allclose(mean, centre + spread * wanted, atol=1e-6)
+    np.testing.assert_allclose(std, spread * deviation, atol=1e-6)
+    np.testing.assert_allclose(covariance, spread**2 * peer.predict(here, return_cov=True)[1], atol=1e-6)
     likelihood = -peer.log_marginal_likelihood_value_ - 0.5 * 30 * np.log(2.0 * np.pi)
     prior = 99.0 * seen.parameters[2] - np.exp(seen.parameters[2])
     with core.float64():
@@ -80,6 +81,7 @@ def test_a_fit_is_that_of_scipy(played):
         assert float(both(seen.parameters, seen)[0]) < found.fun + 0.01
 
 
+@pytest.mark.slow
 def test_rows_without_use_change_nothing(played):
     """Twelve rewards are the same in arrays of 12 and of 30 rows."""
     short = optimize.bandit(TABLE, optimize.GPBandit(optimize.Thompson()), plays=12, key=jax.random.key(0))
@@ -96,6 +98,12 @@ def test_the_kernel_of_actions_is_positive_semidefinite(log_agreement, seed):
         K = np.asarray(MODEL.kernel(jnp.array([0.0, log_agreement, 0.0]), zeros, a, zeros, a))
     np.testing.assert_allclose(K, np.exp(np.exp(log_agreement) * agree))
     assert np.linalg.eigvalsh(K).min() >= -1e-10 * K.max() * count
+
+
+def test_the_unit_of_the_rewards_does_not_matter(played):
+    world = optimize.TableEnvironment(CONTEXTS, ARMS, 1e-3 * REWARDS + 7.0)
+    plays = optimize.bandit(world, optimize.GPBandit(optimize.Thompson()), plays=30, key=jax.random.key(0))
+    np.testing.assert_array_equal(plays.arms, played.arms)
 
 
 def test_it_learns_which_subset_is_best_in_which_context(played):
@@ -128,6 +136,7 @@ def _predicted(plays):
         return jax.vmap(state.predict)(jnp.asarray(CONTEXTS))
 
 
+@pytest.mark.slow
 def test_functions_of_python_are_played_as_tables_are(played):
     def reward(context, action, key):
         return float(REWARDS[int(context[0]), int(2 * action[0] + action[1])])

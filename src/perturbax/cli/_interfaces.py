@@ -58,7 +58,7 @@ def tune_interface(
         "linear": optimize.EpsilonGreedy(),
         "random": optimize.RandomArm(),
     }
-    kinds = dict(zip(_CONDITIONS, pde.ALL_CONDITIONS, strict=True))
+    kinds: dict[str, Any] = dict(zip(_CONDITIONS, pde.ALL_CONDITIONS, strict=True))
     bandit = rules[choose("--rule", rule, rules)]
     names = [choose("--conditions", word.strip(), kinds) for word in conditions.split(",")]
     if len(set(names)) < len(names):

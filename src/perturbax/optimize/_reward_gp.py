@@ -4,8 +4,9 @@ With contexts $s$, standardised, and actions $a \in \{0, 1\}^q$ the covariance o
 
     k = exp(-|s - s'|^2 / l) exp(eta mean_j (1 - |a_j - a'_j|)),      noise of variance 1 / tau.
 
-The second factor has $k(a, a) = e^\eta$, which is the amplitude. $l$, $\eta$, $\tau$ are positive, by logarithms, and
-maximise the marginal likelihood with a gamma prior on $\tau$.
+The second factor has $k(a, a) = e^\eta > 1$, the only amplitude: rewards are in units of the standard deviation of what
+was seen so far, about its mean. The authors' code takes them as they are; small rewards are all noise then. $l$,
+$\eta$, $\tau$ are positive, by logarithms, and maximise the marginal likelihood with a gamma prior on $\tau$.
 """
 
 from typing import Any
@@ -48,6 +49,12 @@ class Observations(eqx.Module):
     def mean(self) -> Float[Array, ""]:
         """Of the rewards."""
         return jnp.sum(self.used * self.rewards) / jnp.maximum(self.count, 1)
+
+    @property
+    def spread(self) -> Float[Array, ""]:
+        """The standard deviation of the rewards, 1 where they are all equal."""
+        square = jnp.sum(self.used * jnp.square(self.rewards - self.mean)) / jnp.maximum(self.count, 1)
+        return jnp.where(square > 0.0, jnp.sqrt(square), 1.0)
 
     def add(self, context: Array, action: Array, reward: Array) -> "Observations":
         """With one more."""
@@ -177,7 +184,8 @@ class HybridGP(eqx.Module):
         cross = self.kernel(seen.parameters, seen.contexts, seen.actions, here, seen.arms)
         half = solve_triangular(L, seen.used[:, None] * cross, lower=True)
         prior = self.kernel(seen.parameters, here, seen.arms, here, seen.arms)
-        return Posterior(seen.mean + half.T @ z, prior, half)
+        s = seen.spread
+        return Posterior(seen.mean + s * half.T @ z, s**2 * prior, s * half)
 
     def _factor(self, parameters: Array, seen: Observations) -> tuple[Array, Array]:
         """The Cholesky factor `L` of the covariance of the rewards, and `L^-1 y`; rows without use are those of the
@@ -186,4 +194,4 @@ class HybridGP(eqx.Module):
         K = self.kernel(parameters, seen.contexts, seen.actions, seen.contexts, seen.actions)
         diagonal = jnp.where(used > 0.0, self.jitter + jnp.exp(-parameters[2]), 1.0)
         L = jnp.linalg.cholesky(used[:, None] * used * K + jnp.diag(diagonal))
-        return L, solve_triangular(L, used * (seen.rewards - seen.mean), lower=True)
+        return L, solve_triangular(L, used * (seen.rewards - seen.mean) / seen.spread, lower=True)

@@ -138,14 +138,14 @@ class InterfaceEnvironment(AbstractEnvironment):
     The reward is `-log10` of the relative L2 error after training, not below -2, which is also that of a training that
     diverged. With as many stages as the optimiser has phases, each phase has an action of its own.
 
-    **Arguments:** `family`; `method`: an `XPINN`; `contexts`: from which problems are drawn, `(m, c)`; `arms`: the
-    actions of each stage, one set for the whole training or one for each phase.
+    **Arguments:** `contexts`: from which problems are drawn, `(m, c)`; `arms`: the actions of each stage, one set for
+    the whole training or one for each phase; `family`; `method`: an `XPINN`.
     """
 
-    family: Family
-    method: XPINN
     contexts: Any
     arms: tuple[Any, ...]
+    family: Family
+    method: XPINN
 
     def play(
         self, stage: int, context: Float[Any, " c"], action: Float[Any, " q"], carry: Any, key: Any

@@ -114,6 +114,6 @@ def tune_interface(
     subsets = all_subsets(len(tuner.solver.interface))
     contexts = family.draw(draw_key, tuner.plays)
     family.problem(contexts[0])
-    world = InterfaceEnvironment(family, tuner.solver, contexts, (subsets,) * tuner.stages)
+    world = InterfaceEnvironment(contexts, (subsets,) * tuner.stages, family, tuner.solver)
     played = bandit(world, tuner.bandit, plays=tuner.plays, key=play_key, progress=progress)
     return InterfacePolicy(family, tuner.solver, played)

@@ -58,9 +58,9 @@ class XPINN(AbstractCollocation):
 
     >>> import jax
     >>> from perturbax import pde
-    >>> method = pde.XPINN(pde.Split(0, 0.0), hidden=(8,), optimiser=pde.LM(2), points=pde.FixedPoints(50, 20))
-    >>> pde.solve(pde.catalogue.helmholtz(), method, key=jax.random.key(0)).stats["parameters"]
-    66
+    >>> method = pde.XPINN(pde.Split(0, 0.5), hidden=(8,), optimiser=pde.LM(2), points=pde.FixedPoints(50, 2))
+    >>> pde.solve(pde.catalogue.poisson(1), method, key=jax.random.key(0)).stats["parameters"]
+    50
     """
 
     partition: AbstractPartition
@@ -123,7 +123,7 @@ class XPINN(AbstractCollocation):
             jnp.ones(len(self.interface)),
             interface_indices(problem, self.interface),
             len(lower),
-            tuple(jnp.asarray(w) for w in (self.residual_weight, self.boundary_weight, self.interface_weight)),
+            (jnp.asarray(self.residual_weight), jnp.asarray(self.boundary_weight), jnp.asarray(self.interface_weight)),
         )
 
 
