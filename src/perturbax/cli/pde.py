@@ -40,7 +40,11 @@ def solve(
     method: Annotated[str, typer.Option(help=", ".join(_METHODS) + ".")] = "pig",
     option: Annotated[
         list[str] | None,
-        typer.Option("--option", metavar="NAME=NUMBER", help="An argument of the method, such as grid=400; repeat it."),
+        typer.Option(
+            "--option",
+            metavar="NAME=NUMBER",
+            help="An argument of the method, such as grid=400 or kernel.frequency=5; repeat it.",
+        ),
     ] = None,
     optimiser: Annotated[str, typer.Option(help="Of networks: lm, lbfgs or adam.")] = "lm",
     steps: Annotated[int, typer.Option(min=1, help="Of the optimiser, of methods that have steps.")] = 100,
@@ -146,10 +150,24 @@ def _method(word: str, kind: Any, optimiser: Any, points: Any, pairs: list[str])
 
     names = {field.name for field in dataclasses.fields(kind) if field.init}
     general = {"optimiser": optimiser, "points": points, "steps": optimiser.steps}
-    numbers = _numbers("--option", pairs)
-    if wrong := sorted(numbers.keys() - names):
-        raise ValueError(f"--option of {word} must be one of {', '.join(sorted(names))}, got {wrong[0]}")
-    return kind(**{name: value for name, value in general.items() if name in names} | numbers)
+    made = kind(**{name: value for name, value in general.items() if name in names})
+    for name, number in _numbers("--option", pairs).items():
+        made = _replaced(word, made, name.split("."), number)
+    return made
+
+
+def _replaced(word: str, part: Any, path: list[str], number: float | int) -> Any:
+    """A method, or a part of one, with another number where a path such as `kernel.frequency` leads."""
+    import dataclasses
+
+    if not dataclasses.is_dataclass(part):
+        raise ValueError(f"--option of {word} has no {path[0]} in {part!r}")
+    fields = [field.name for field in dataclasses.fields(part) if field.init]
+    if path[0] not in fields:
+        raise ValueError(f"--option of {word} must be one of {', '.join(sorted(fields))}, got {path[0]}")
+    now = getattr(part, path[0])
+    value = _replaced(word, now, path[1:], number) if path[1:] else float(number) if isinstance(now, float) else number
+    return dataclasses.replace(part, **{path[0]: value})
 
 
 def _numbers(option: str, pairs: list[str]) -> dict[str, float | int]:
