@@ -160,9 +160,10 @@ def _replaced(word: str, part: Any, path: list[str], number: float | int) -> Any
     """A method, or a part of one, with another number where a path such as `kernel.frequency` leads."""
     import dataclasses
 
-    if not dataclasses.is_dataclass(part):
+    known = getattr(part, "__dataclass_fields__", None)
+    if known is None:
         raise ValueError(f"--option of {word} has no {path[0]} in {part!r}")
-    fields = [field.name for field in dataclasses.fields(part) if field.init]
+    fields = [field.name for field in known.values() if field.init]
     if path[0] not in fields:
         raise ValueError(f"--option of {word} must be one of {', '.join(sorted(fields))}, got {path[0]}")
     now = getattr(part, path[0])
