@@ -69,10 +69,11 @@ def test_a_disk_is_written_for_paraview_and_as_an_array_with_what_is_outside_lef
 
 @pytest.mark.slow
 def test_a_gaussian_process_takes_its_own_options(folder, capsys):
-    assert run("solve", "mine.py", "--method", "gp-hm", "--option", "grid=30", "--steps", "20", "--json") == 0
+    kernel = ("--option", "kernel.frequency=3", "--option", "kernel.components=6")
+    assert run("solve", "mine.py", "--method", "gp-hm", "--option", "grid=30", "--steps", "40", *kernel, "--json") == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["method"] == "GPHM"
-    assert facts["steps"] == 20
+    assert facts["steps"] == 40
     assert facts["relative_l2"] < 0.1
 
 
@@ -98,7 +99,7 @@ def test_a_problem_of_the_catalogue_is_told_in_words(folder, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("solve", "nothing"), "PROBLEM must be one of additive_poisson"),
+        (("solve", "nothing"), "PROBLEM must be one of additive_poisson, advection"),
         (("solve", "none.py"), "PROBLEM"),
         (("solve", "mine.py:other"), "does not define other"),
         (("solve", "mine.py:number"), "number of mine.py must be a pde.PDEProblem, got int"),
@@ -107,6 +108,7 @@ def test_a_problem_of_the_catalogue_is_told_in_words(folder, capsys):
         (("solve", "poisson", "--parameter", "a=1"), "--parameter of poisson"),
         (("solve", "poisson", "--method", "magic"), "--method must be one of pig"),
         (("solve", "poisson", "--method", "gp-hm", "--option", "a=1"), "--option of gp-hm must be one of chunk"),
+        (("solve", "poisson", "--method", "gp-hm", "--option", "grid.a=1"), "--option of gp-hm has no a in 200"),
         (("solve", "poisson", "--option", "steps"), "--option must be written as name=number"),
         (("solve", "poisson", "--method", "barron-flow"), "problem must have an energy"),
         (("solve", "poisson", "--optimiser", "magic"), "--optimiser must be one of lm"),

@@ -50,6 +50,7 @@ def test_time_and_conditions_of_several_kinds():
     assert found.relative_l2 < 1e-8
 
 
+@pytest.mark.slow
 def test_two_dimensions_with_different_numbers():
     found, solution = error(pde.catalogue.poisson(2, frequency=1.0), (12, 14))
     assert found.relative_l2 < 1e-7

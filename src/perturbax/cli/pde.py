@@ -47,7 +47,11 @@ def solve(
     method: Annotated[str, typer.Option(help=", ".join(_METHODS) + ".")] = "pig",
     option: Annotated[
         list[str] | None,
-        typer.Option("--option", metavar="NAME=NUMBER", help="An argument of the method, such as grid=400; repeat it."),
+        typer.Option(
+            "--option",
+            metavar="NAME=NUMBER",
+            help="An argument of the method, such as grid=400 or kernel.frequency=5; repeat it.",
+        ),
     ] = None,
     optimiser: Annotated[str, typer.Option(help="Of networks: lm, engd, lbfgs or adam.")] = "lm",
     steps: Annotated[int, typer.Option(min=1, help="Of the optimiser, of methods that have steps.")] = 100,
@@ -191,10 +195,25 @@ def _method(word: str, kind: Any, optimiser: Any, points: Any, modes: int | None
     if modes is not None:
         # The energy of a grid needs no bound of its curvature.
         general |= {"representation": pde.SpectralGrid(modes), "step": pde.Backtracking()}
-    numbers = _numbers("--option", pairs)
-    if wrong := sorted(numbers.keys() - names):
-        raise ValueError(f"--option of {word} must be one of {', '.join(sorted(names))}, got {wrong[0]}")
-    return kind(**{name: value for name, value in general.items() if name in names} | numbers)
+    made = kind(**{name: value for name, value in general.items() if name in names})
+    for name, number in _numbers("--option", pairs).items():
+        made = _replaced(word, made, name.split("."), number)
+    return made
+
+
+def _replaced(word: str, part: Any, path: list[str], number: float | int) -> Any:
+    """A method, or a part of one, with another number where a path such as `kernel.frequency` leads."""
+    import dataclasses
+
+    known = getattr(part, "__dataclass_fields__", None)
+    if known is None:
+        raise ValueError(f"--option of {word} has no {path[0]} in {part!r}")
+    fields = [field.name for field in known.values() if field.init]
+    if path[0] not in fields:
+        raise ValueError(f"--option of {word} must be one of {', '.join(sorted(fields))}, got {path[0]}")
+    now = getattr(part, path[0])
+    value = _replaced(word, now, path[1:], number) if path[1:] else float(number) if isinstance(now, float) else number
+    return dataclasses.replace(part, **{path[0]: value})
 
 
 def _numbers(option: str, pairs: list[str]) -> dict[str, float | int]:
