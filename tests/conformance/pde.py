@@ -24,6 +24,15 @@ SMALL = {
     "partition": pde.Split(0, 0.5),
     "interface_points": 2,
 }
+SAMPLERS = {
+    "interior": 12,
+    "boundary": 4,
+    "every": 1,
+    "initial": 6,
+    "added": 2,
+    "candidates": 20,
+    "flow_steps": 2,
+}
 CURVES = {"cells": 20, "steps": 40, "tolerance": 1e-6}
 
 
@@ -43,7 +52,10 @@ def problem(force=2.0, value=0.0):
 def make(cls):
     if issubclass(cls, pde.AbstractInterfaceTuner):
         return cls(solver(cls), plays=2)
-    small = SMALL if issubclass(cls, pde.AbstractPDEMethod) else CURVES
+    if issubclass(cls, pde.AbstractSampler):
+        small = SAMPLERS
+    else:
+        small = SMALL if issubclass(cls, pde.AbstractPDEMethod) else CURVES
     return cls(**{field.name: small[field.name] for field in dataclasses.fields(cls) if field.name in small})
 
 
@@ -65,10 +77,17 @@ def elute(method, times=(0.0, 30.0), **options):
     return pde.simulate(sample, method, np.asarray(times))
 
 
+def with_network(method):
+    """A sampler is tried with a small network."""
+    return pde.PINN((4,), pde.LM(2, chunk=2), method) if isinstance(method, pde.AbstractSampler) else method
+
+
 def run(method, key):
     if isinstance(method, pde.AbstractInterfaceTuner):
         policy = tune(method, key)
         return policy.plays.rewards, policy([1.5])
+
+    method = with_network(method)
     if not isinstance(method, pde.AbstractPDEMethod):
         return elute(method).concentration
     solution = pde.solve(problem(), method, key=key)
@@ -79,6 +98,8 @@ def poison(method, key):
     if isinstance(method, pde.AbstractInterfaceTuner):
         policy = tune(method, key)
         return {"lower": lambda: tune(method, key, np.nan), "context": lambda: policy([np.nan])}
+
+    method = with_network(method)
     if not isinstance(method, pde.AbstractPDEMethod):
         broken = {"adsorption": [np.nan], "concentration": np.nan, "dispersion": np.inf, "times": (0.0, np.nan)}
         return {name: lambda name=name: elute(method, **{name: broken[name]}) for name in broken}
