@@ -4,7 +4,8 @@ sines against that of scikit-fem in two.
 `-Lap u + u + u^3 = f`. In five dimensions `u` has three waves, which is what sparse sums are for; the network gets
 `cos` and `sin` of `2 pi x`, so that it is periodic as it stands, and `SECONDS` of Adam on 2000 points, without the
 measurements of its error. Ours is the whole call, compiled before. On the square, zero on the boundary, scikit-fem has
-quadratic triangles and the same Newton iteration with a direct solver.
+quadratic triangles and the same Newton iteration with a direct solver. Last, how a product of two sums in ten
+dimensions grows with their terms.
 
     python benchmarks/pde_barron.py
 """
@@ -17,6 +18,7 @@ os.environ["DDE_BACKEND"] = "pytorch"
 
 import deepxde as dde
 import jax
+import jax.numpy as jnp
 import numpy as np
 import skfem
 import torch
@@ -24,10 +26,12 @@ from skfem.helpers import dot, grad
 
 from _timing import timed
 from perturbax import core, pde
+from perturbax.pde._plane_waves import Waves, multiply
 
 DIMENSION, TARGET, SECONDS = 5, 1e-2, 60.0
 CURVATURE = 1.0 + 3.0 * 1.3**2
 REFINEMENTS = (3, 4, 5)
+TERMS = (128, 512, 2048)
 
 
 def flow(problem: pde.PDEProblem, iterations: int) -> Any:
@@ -104,8 +108,22 @@ def elements(problem: pde.PDEProblem, refinement: int) -> tuple[float, float, in
     return seconds, float(np.linalg.norm(u - exact) / np.linalg.norm(exact)), basis.N
 
 
+def product(terms: int) -> float:
+    """Seconds of a product of two sums of random waves, of which as many are kept."""
+    random = np.random.default_rng(0)
+
+    def waves() -> Waves:
+        n = jnp.asarray(random.integers(-2, 3, (terms, 10)), jnp.int32)
+        decay = np.arange(1, terms + 1) ** -2.0
+        return Waves(n, jnp.asarray(decay * np.exp(2j * np.pi * random.uniform(size=terms))))
+
+    with core.float64():
+        a, b = waves(), waves()
+        return timed(lambda: multiply(a, b, terms, 0.0), 3)[0]
+
+
 def main() -> None:
-    """Print both comparisons."""
+    """Print the comparisons."""
     core.enable_compilation_cache()
     print(f"perturbax on JAX {jax.__version__}, DeepXDE {dde.__version__} on torch {torch.__version__}", end="")
     print(f", scikit-fem {skfem.__version__}")
@@ -122,6 +140,8 @@ def main() -> None:
     for refinement in REFINEMENTS:
         taken, error, unknowns = elements(square, refinement)
         print(f"scikit-fem, {unknowns} unknowns: {1e3 * taken:.0f} ms, error {error:.1e}", flush=True)
+    for terms in TERMS:
+        print(f"product of {terms} by {terms} waves: {1e3 * product(terms):.0f} ms", flush=True)
 
 
 if __name__ == "__main__":

@@ -54,6 +54,10 @@ class AbstractEnergyFlow(AbstractPDEMethod):
     def direction(self, space: AbstractSpace, g: Any) -> Any:
         """The direction of descent from the gradient in L2."""
 
+    def certificate(self, space: AbstractSpace, u: Any, size: Any) -> dict[str, Any]:
+        """Numbers for the history that are known before a step."""
+        return {}
+
     @abc.abstractmethod
     def scale(self, space: AbstractSpace, d: Any) -> Any:
         """A bound of `|d|^2` in H1 over the mean of `DE d`, which is 1 for the gradient in H1."""
@@ -79,7 +83,7 @@ class AbstractEnergyFlow(AbstractPDEMethod):
                 state, rows, made = _advance(rules, space, state, test, jnp.asarray(count))
                 made, ended = int(made), _ending(state, method)
                 for name, column in rows.items():
-                    history.setdefault(name, []).append(np.asarray(column)[:made])
+                    history.setdefault(name, [np.full(1, np.nan)]).append(np.asarray(column)[:made])
                 done += made
                 seconds += [seconds[-1] + time.perf_counter() - begun] * made
                 cpu += [cpu[-1] + time.process_time() - cpu_begun] * made
@@ -185,12 +189,13 @@ def _advance(method: Any, space: AbstractSpace, state: State, test: Any, steps: 
         kept = eqx.tree_at(lambda s: s.full, state, full)
         new = jax.tree.map(lambda a, b: jnp.where(full, a, b), kept, made)
         row = {"energy": made.energy, "step_size": made.size, "gradient_norm": norm, "dropped": dropped}
-        row |= _numbers(space, made.u, test)
+        row |= _numbers(space, made.u, test) | method.certificate(space, state.u, made.size)
         rows = {name: rows[name].at[k].set(value) for name, value in row.items()}
         return k + ~full, new, rows
 
-    names = jax.eval_shape(lambda: _numbers(space, state.u, test))
-    blank = {name: jnp.zeros(_CHUNK, one.dtype) for name, one in names.items()}
-    blank |= {name: jnp.zeros(_CHUNK, float) for name in ("energy", "step_size", "gradient_norm", "dropped")}
+    shapes = jax.eval_shape(lambda: _numbers(space, state.u, test))
+    blank = {name: jnp.zeros(_CHUNK, one.dtype) for name, one in shapes.items()}
+    names = ("energy", "step_size", "gradient_norm", "dropped", *method.certificate(space, state.u, state.size))
+    blank |= {name: jnp.zeros(_CHUNK, float) for name in names}
     k, state, rows = jax.lax.while_loop(unfinished, body, (jnp.zeros((), int), state, blank))
     return state, rows, k

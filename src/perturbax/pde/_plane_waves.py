@@ -13,6 +13,7 @@ of the keys, that of `-n` the negative, and no frequency of a pair is written do
 """
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -260,7 +261,7 @@ def _merge(
     outside = outside + lost
     largest = mass[places]
     # What would be dropped if a term and all smaller ones were.
-    tail = jnp.tri(len(places)).T @ largest + outside
+    tail = _sums_from(largest) + outside
     kept = (tail > tolerance * total) & (largest > 0.0)
     dropped = jnp.sum(jnp.where(kept, 0.0, largest)) + outside
     chosen = order[places]
@@ -281,3 +282,12 @@ def _largest(mass: Float[Array, " n"], count: int) -> tuple[Int[Array, " k"], Fl
     scale = jnp.max(mass)
     _, places = jax.lax.top_k((mass / jnp.where(scale > 0.0, scale, 1.0)).astype(jnp.float32), count)
     return places, jnp.maximum(jnp.sum(mass) - jnp.sum(mass[places]), 0.0)
+
+
+def _sums_from(values: Float[Array, " n"]) -> Float[Array, " n"]:
+    """The sum of each number and all later ones, row by row of a square: XLA takes long to compile a cumulative sum."""
+    side = math.isqrt(len(values) - 1) + 1
+    square = jnp.pad(values, (0, side * side - len(values))).reshape(side, side)
+    later = jnp.tri(side, k=-1)
+    sums = square @ (later + jnp.eye(side)) + (later.T @ jnp.sum(square, -1))[:, None]
+    return sums.reshape(-1)[: len(values)]

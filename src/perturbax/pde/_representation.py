@@ -4,6 +4,7 @@ import abc
 from typing import Any
 
 import equinox as eqx
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ._problem import PDEProblem
@@ -57,6 +58,10 @@ class AbstractSpace(eqx.Module):
     @abc.abstractmethod
     def curvature(self, u: Any, d: Any, size: Any) -> Float[Array, ""]:
         """A bound of `D2E / |w|^2` in H1 between `u` and `u - size d`."""
+
+    def bound(self, u: Any, size: Any) -> Float[Array, ""]:
+        """What the Barron norm is at most after an H1 step from `u`; infinite where no bound is known."""
+        return jnp.asarray(jnp.inf, float)
 
     @abc.abstractmethod
     def report(self, u: Any) -> dict[str, Any]:

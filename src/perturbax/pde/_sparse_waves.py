@@ -133,8 +133,8 @@ class WaveSpace(AbstractSpace):
         return jnp.max(jnp.sum(matrix, -1))
 
     def bound(self, u: Waves, size: Any) -> Float[Array, ""]:
-        """What the Barron norm is at most after an H1 step, from that of `u` and its derivatives: products are bounded
-        by products of norms, and `(I - Lap)^-1 div` takes at most half of a norm."""
+        """From the norms of `u` and its derivatives: those of products are at most the products of norms, and
+        `(I - Lap)^-1 div` takes at most half of a norm."""
         known = {number: waves.barron_norm() for number, waves in self.of_slopes.items()}
         slope = gradient(u, self.sides).barron_norm()
         by_u, by_p = on_magnitudes(self.problem, slopes(self.problem), known, u.barron_norm(), slope)

@@ -26,7 +26,8 @@ class BarronFlow(AbstractEnergyFlow):
 
     The history has `"energy"`, `"barron"` (the Barron norm, with frequencies in turns per side), `"step_size"`,
     `"gradient_norm"` (before the step, in H1), `"dropped"` (the largest share of a Barron norm that was dropped) and
-    with plane waves `"terms"`; a row for each step, the first one for `u = 0`.
+    with plane waves `"terms"` and `"bound"` (of the Barron norm, from the step before, for any polynomial energy); a
+    row for each step, the first one for `u = 0`.
 
     **Arguments:**
 
@@ -63,3 +64,6 @@ class BarronFlow(AbstractEnergyFlow):
 
     def scale(self, space: AbstractSpace, d: Any) -> Any:
         return 1.0
+
+    def certificate(self, space: AbstractSpace, u: Any, size: Any) -> dict[str, Any]:
+        return {"bound": space.bound(u, size)}
