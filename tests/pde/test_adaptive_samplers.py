@@ -1,6 +1,5 @@
 """Samplers that choose among candidates or follow the residual: their laws against exact ones, growth, bad input."""
 
-import functools
 import itertools
 
 import jax
@@ -15,8 +14,11 @@ from perturbax.pde._least_squares import Points, rows
 from perturbax.pde._sampler import Residual
 from perturbax.pde.rad import choose
 
-SMALL_FLOW = functools.partial(nn.KRNet, depth=2, hidden=16, bins=8)
 BOX = pde.Box([-1.0, -1.0], [1.0, 1.0])
+
+
+def small_flow(dimension, *, key):
+    return nn.KRNet(dimension, key=key, depth=2, hidden=16, bins=8)
 
 
 def hill(x, u, params):
@@ -79,7 +81,7 @@ def test_points_without_a_weight_do_not_count_and_growth_ends_at_the_room():
 
 
 def test_the_cross_entropy_fits_the_density_of_the_squared_residual():
-    sampler = pde.DASReplace(100, 8, candidates=600, flow_steps=100, learning_rate=1e-2, flow=SMALL_FLOW)
+    sampler = pde.DASReplace(100, 8, candidates=600, flow_steps=100, learning_rate=1e-2, flow=small_flow)
     grid = np.stack(np.meshgrid(*[(np.arange(40) + 0.5) / 20 - 1.0] * 2, indexing="ij"), -1)
     exact = np.exp(-np.sum((grid - 0.5) ** 2, -1) / (2.0 * 0.15**2))
     exact = exact / (exact.sum() / 400)
@@ -97,7 +99,7 @@ def test_the_cross_entropy_fits_the_density_of_the_squared_residual():
 
 def test_das_grow_keeps_what_it_has():
     sampler = pde.DASGrow(
-        20, 8, initial=10, added=6, candidates=600, flow_steps=100, learning_rate=1e-2, flow=SMALL_FLOW
+        20, 8, initial=10, added=6, candidates=600, flow_steps=100, learning_rate=1e-2, flow=small_flow
     )
     with core.float64():
         problem, residual = frozen()

@@ -165,6 +165,7 @@ def _residual(x, u, params):
         ({"energy": _energy}, [pde.Neumann(0.0)], "conditions must be Periodic"),
         ({"energy": _energy, "unknown": {"a": 1.0}}, [pde.Dirichlet(0.0)], "unknown"),
         ({"energy": _energy}, [pde.Periodic(0)], "none is on"),
+        ({"energy": _energy}, [pde.Periodic(0), pde.Periodic(1)], "falls without end"),
     ],
 )
 def test_problems_that_do_not_fit_are_refused(options, conditions, message, key):

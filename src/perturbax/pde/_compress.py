@@ -50,7 +50,8 @@ def barron_norm(solution: PDESolution) -> float:
     Source: Marwah, Lipton, Lu & Risteski 2023 (arXiv 2210.12101).
 
     >>> from perturbax import pde
-    >>> solution = pde.solve(pde.catalogue.semilinear(1), pde.BarronFlow(iterations=3), key=jax.random.key(0))
+    >>> method = pde.BarronFlow(pde.SpectralGrid(8), iterations=3)
+    >>> solution = pde.solve(pde.catalogue.semilinear(1), method, key=jax.random.key(0))
     >>> barron_norm(solution) > 1.0
     True
     """
@@ -74,7 +75,8 @@ def compress(solution: PDESolution, neurons: int, *, key: Any) -> CosineNetwork:
     Source: Barron 1993, Universal approximation bounds for superpositions of a sigmoidal function.
 
     >>> from perturbax import pde
-    >>> solution = pde.solve(pde.catalogue.semilinear(1), pde.BarronFlow(iterations=3), key=jax.random.key(0))
+    >>> method = pde.BarronFlow(pde.SpectralGrid(8), iterations=3)
+    >>> solution = pde.solve(pde.catalogue.semilinear(1), method, key=jax.random.key(0))
     >>> compress(solution, 20, key=jax.random.key(1)).weights.shape
     (20, 1)
     """

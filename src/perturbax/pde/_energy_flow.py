@@ -64,7 +64,12 @@ class AbstractEnergyFlow(AbstractPDEMethod):
         # As arrays, so that other numbers do not compile again.
         rules = jax.tree.map(lambda leaf: jnp.asarray(leaf) if isinstance(leaf, int | float) else leaf, self)
         test = _test(problem)
-        state, first = _begin(space, test)
+        state, first, singular = _begin(space, test)
+        if bool(singular):
+            raise ValueError(
+                "energy must have a minimum, it falls without end along constants: the mean of the source is not 0, "
+                "and there is no term that holds u"
+            )
         history = {name: [np.asarray(value)[None]] for name, value in first.items()}
         seconds, cpu, done, ended = [0.0], [0.0], 0, ""
         with _progress(method.iterations, "pde.solve", show=progress) as bar:
@@ -137,13 +142,16 @@ def _numbers(space: AbstractSpace, u: Any, test: Any) -> dict[str, Any]:
 
 
 @eqx.filter_jit
-def _begin(space: AbstractSpace, test: Any) -> tuple[State, dict[str, Any]]:
+def _begin(space: AbstractSpace, test: Any) -> tuple[State, dict[str, Any], Any]:
     u = space.zero()
     energy = space.energy(u)
     nothing, false = jnp.zeros_like(energy), jnp.asarray(False)
     state = State(u, energy, nothing, nothing, nothing + jnp.inf, jnp.zeros((), jnp.int32), false, false)
     row = {"energy": energy, "step_size": nothing, "gradient_norm": nothing * jnp.nan, "dropped": nothing}
-    return state, row | _numbers(space, u, test)
+    up, down = jax.lax.map(lambda value: space.energy(space.constant(value)), jnp.array([1.0, -1.0]))
+    slope, bend = jnp.abs(up - down), jnp.abs(up + down - 2.0 * energy)
+    singular = (slope > 0.0) & (bend <= 1e-10 * slope)
+    return state, row | _numbers(space, u, test), singular
 
 
 @eqx.filter_jit

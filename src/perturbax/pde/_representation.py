@@ -27,6 +27,10 @@ class AbstractSpace(eqx.Module):
         """The function 0."""
 
     @abc.abstractmethod
+    def constant(self, value: Any) -> Any:
+        """A constant function, 0 where the boundary is held."""
+
+    @abc.abstractmethod
     def energy(self, u: Any) -> Float[Array, ""]:
         """`E(u)`."""
 

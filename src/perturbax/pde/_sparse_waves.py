@@ -95,6 +95,10 @@ class WaveSpace(AbstractSpace):
     def zero(self) -> Waves:
         return zero(self.problem.dimension, self.capacity)
 
+    def constant(self, value: Any) -> Waves:
+        u = self.zero()
+        return u.like(u.amplitudes.at[0].set(value))
+
     def energy(self, u: Waves) -> Float[Array, ""]:
         f, p = density(self.problem), gradient(u, self.sides)
         return mean_on_waves(self.problem, f, self.of_density, u, p, self.capacity, self.tolerance)

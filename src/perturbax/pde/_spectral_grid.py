@@ -105,6 +105,9 @@ class GridSpace(AbstractSpace):
     def zero(self) -> Array:
         return jnp.zeros([self.points if self.periodic else self.n] * self.problem.dimension)
 
+    def constant(self, value: Any) -> Array:
+        return self.zero() + (value if self.periodic else 0.0)
+
     def energy(self, u: Array) -> Float[Array, ""]:
         return self._mean(density(self.problem), *self._jets(u))
 

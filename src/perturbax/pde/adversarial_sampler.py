@@ -10,12 +10,11 @@ the residual from a uniform one. Where `p > 0` the best density satisfies `-2 be
 natural boundary condition: it is a smoothed residual, uniform for a large `beta`, at the largest residual for a small
 one. After the optimiser's steps on `theta` the points of the flow, whose density was `p_0`, give
 
-    A(alpha) = mean_i [ (r^2(x_i) / m - 1) min(p_alpha / p_0, 20)(x_i)  -  beta |grad p_alpha(x_i)|^2 / p_0(x_i) ]
+    A(alpha) = mean_i [ r^2(x_i) min(p_alpha / p_0, 20)(x_i) / mean r^2  -  beta |grad p_alpha(x_i)|^2 / p_0(x_i) ],
 
-with the mean `m` of `r^2`, which Adam climbs for `flow_steps` steps; then new points are drawn. The first step follows
-the score-function gradient. The division makes `beta` free of the scale of the residual, and `x` is in `[-1, 1]^d`
-here. That 1 is taken away is ours: the mean of `p_alpha / p_0` is 1, so that only noise is left out, all of it where the
-residual is constant. `theta` feels neither the density nor weights. A share of the points stays uniform, also ours.
+which Adam climbs for `flow_steps` steps; then new points are drawn. The first step follows the score-function gradient.
+The division by the mean makes `beta` free of the scale of the residual, and `x` is in `[-1, 1]^d` here. `theta` feels
+neither the density nor weights. A share of the points stays uniform, which is ours, so that no place is left alone.
 """
 
 from collections.abc import Callable
@@ -75,7 +74,7 @@ class AdversarialSampler(AbstractFlowSampler):
     every: int | None = 100
     beta: float | int = 1e-2
     flow_steps: int = 30
-    learning_rate: float = 3e-3
+    learning_rate: float = 1e-3
     uniform_fraction: float | int = 1.0 / 3.0
     flow: Callable = KRNet
 
@@ -124,7 +123,7 @@ def _move(
     mean = jnp.mean(square)
     usable = jnp.isfinite(mean) & (mean > 0.0)
     y = domain.to_unit(own)
-    batch = y, jnp.where(usable, square / mean, 0.0) - 1.0, state.flow.log_density(y), sampler.beta
+    batch = y, jnp.where(usable, square / mean, 0.0), state.flow.log_density(y), sampler.beta
     flow, optimiser = train(_descent, transformation, state.flow, state.optimiser, batch, sampler.flow_steps, usable)
     ratio = jnp.exp(flow.log_density(y) - batch[2])
     unit = flow.sample(key, drawn)
@@ -140,7 +139,7 @@ def _move(
 
 def _descent(flow: Any, batch: Any) -> Any:
     """`-A(alpha)`."""
-    y, excess, log_p0, beta = batch
+    y, square, log_p0, beta = batch
 
     def total(y: Any) -> Any:
         log_p = flow.log_density(y)
@@ -148,6 +147,6 @@ def _descent(flow: Any, batch: Any) -> Any:
 
     slope, log_p = jax.grad(total, has_aux=True)(y)
     log_ratio = log_p - log_p0
-    gain = excess * jnp.minimum(jnp.exp(log_ratio), LARGEST_RATIO)
+    gain = square * jnp.minimum(jnp.exp(log_ratio), LARGEST_RATIO)
     penalty = jnp.exp(log_ratio + log_p) * jnp.sum(jnp.square(slope), -1)
     return jnp.mean(beta * penalty - gain)
