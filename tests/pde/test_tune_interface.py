@@ -48,6 +48,7 @@ def errors():
     return pde.interface_errors(FAMILY.problem([2.0]), SOLVER, actions, key=KEY)
 
 
+@pytest.mark.slow
 def test_all_sets_together_end_where_each_by_itself_does(errors):
     solution = pde.solve(FAMILY.problem([2.0]), SOLVER, key=KEY)
     assert errors.shape == (4,)
@@ -55,6 +56,7 @@ def test_all_sets_together_end_where_each_by_itself_does(errors):
     assert len(set(errors.round(8))) == 4
 
 
+@pytest.mark.slow
 def test_an_action_for_each_phase(errors):
     staged = pde.interface_errors(FAMILY.problem([2.0]), TWO, [[[1, 1], [0, 1]], [[0, 1], [1, 1]]], key=KEY)
     assert staged.shape == (2, 2)
@@ -71,6 +73,7 @@ def policy():
     return pde.tune_interface(FAMILY, method, key=KEY, progress=False)
 
 
+@pytest.mark.slow
 def test_a_policy_names_conditions_and_makes_a_solver(policy):
     assert policy.plays.rewards.shape == (3, 1)
     action = policy([2.0])
@@ -82,11 +85,13 @@ def test_a_policy_names_conditions_and_makes_a_solver(policy):
     assert ((policy.plays.contexts >= lower) & (policy.plays.contexts <= upper)).all()
 
 
+@pytest.mark.slow
 def test_outside_of_the_range_it_warns_and_asks_for_value_and_flux(policy):
     with pytest.warns(UserWarning, match="outside of the range of the family"):
         assert policy([60.0]).tolist() == [1.0, 1.0]
 
 
+@pytest.mark.slow
 def test_the_second_phase_sees_the_reward_of_the_first_one():
     method = pde.SequentialMETALIC(TWO, optimize.SequentialGPBandit(warmup=2), plays=2)
     policy = pde.tune_interface(FAMILY, method, key=KEY, progress=False)

@@ -20,7 +20,8 @@ class BestArm(AbstractBanditMethod):
 
     Source: the comparator of contextual regret; Krause & Ong 2011.
 
-    >>> BestArm()
+    >>> from perturbax import optimize
+    >>> optimize.BestArm()
     BestArm()
     """
 

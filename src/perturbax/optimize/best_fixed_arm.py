@@ -20,7 +20,8 @@ class BestFixedArm(AbstractBanditMethod):
 
     Source: the comparator of bandits without contexts.
 
-    >>> BestFixedArm()
+    >>> from perturbax import optimize
+    >>> optimize.BestFixedArm()
     BestFixedArm()
     """
 

@@ -50,7 +50,8 @@ class EpsilonGreedy(AbstractBanditMethod):
 
     Source: the textbook baseline of contextual bandits.
 
-    >>> EpsilonGreedy().epsilon
+    >>> from perturbax import optimize
+    >>> optimize.EpsilonGreedy().epsilon
     0.1
     """
 

@@ -31,7 +31,8 @@ class FixedArm(AbstractBanditMethod):
 
     Source: the baseline of Li et al. 2023 (arXiv 2210.12669).
 
-    >>> FixedArm([1, 0]).action
+    >>> from perturbax import optimize
+    >>> optimize.FixedArm([1, 0]).action
     (1.0, 0.0)
     """
 

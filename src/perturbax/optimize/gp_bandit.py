@@ -36,9 +36,10 @@ class GPBandit(AbstractBanditMethod):
 
     Source: Li et al. 2023 (arXiv 2210.12669).
 
+    >>> import jax
     >>> from perturbax import optimize
     >>> world = optimize.TableEnvironment([[0.0], [1.0]], [[0, 1], [1, 0]], [[0.0, 1.0], [1.0, 0.0]])
-    >>> plays = optimize.bandit(world, GPBandit(warmup=4), plays=12, key=jax.random.key(0))
+    >>> plays = optimize.bandit(world, optimize.GPBandit(warmup=4), plays=12, key=jax.random.key(0))
     >>> plays([[0.0], [1.0]]).tolist()
     [[1.0, 0.0], [0.0, 1.0]]
     """

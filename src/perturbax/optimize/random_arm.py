@@ -18,7 +18,8 @@ class RandomArm(AbstractBanditMethod):
 
     Source: the baseline of Li et al. 2023 (arXiv 2210.12669).
 
-    >>> RandomArm()
+    >>> from perturbax import optimize
+    >>> optimize.RandomArm()
     RandomArm()
     """
 

@@ -34,7 +34,8 @@ class SequentialGPBandit(AbstractBanditMethod):
 
     Source: Li et al. 2023 (arXiv 2210.12669).
 
-    >>> SequentialGPBandit().discount
+    >>> from perturbax import optimize
+    >>> optimize.SequentialGPBandit().discount
     0.9
     """
 

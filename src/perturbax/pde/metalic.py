@@ -30,7 +30,7 @@ class METALIC(AbstractInterfaceTuner):
     Source: Li et al. 2023 (arXiv 2210.12669).
 
     >>> from perturbax import pde
-    >>> METALIC(pde.XPINN(pde.Split(0, 0.5), pde.ALL_CONDITIONS)).plays
+    >>> pde.METALIC(pde.XPINN(pde.Split(0, 0.5), pde.ALL_CONDITIONS)).plays
     200
     """
 

@@ -28,7 +28,7 @@ class SequentialMETALIC(AbstractInterfaceTuner):
 
     >>> from perturbax import pde
     >>> phases = pde.Chain([pde.Adam(1000), pde.LBFGS(1000)])
-    >>> SequentialMETALIC(pde.XPINN(pde.Split(0, 0.5), pde.ALL_CONDITIONS, optimiser=phases)).stages
+    >>> pde.SequentialMETALIC(pde.XPINN(pde.Split(0, 0.5), pde.ALL_CONDITIONS, optimiser=phases)).stages
     2
     """
 
