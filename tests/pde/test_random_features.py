@@ -88,6 +88,7 @@ def bulging(x, params):
     return jnp.exp(x[0]) * jnp.sum(jnp.square(x))
 
 
+@pytest.mark.slow
 def test_a_disk_with_values_on_its_circle(key):
     problem = pde.PDEProblem(pde.Ball([0.0, 0.0], 1.0), bulge, [pde.Dirichlet(bulging)], exact=bulging)
     method = pde.RandomFeatures(width=120, bandwidth=(1.0, 4.0, 16.0), points=pde.FixedPoints(300, 60))
@@ -102,6 +103,7 @@ def circle(x, params):
     return jnp.array([jnp.sin(x[0]), jnp.cos(x[0])])
 
 
+@pytest.mark.slow
 def test_a_system_of_two_components(key):
     box = pde.Box([0.0], [3.0], time_axis=0)
     problem = pde.PDEProblem(box, circling, [pde.Initial(circle)], fields=2, exact=circle)
@@ -163,6 +165,7 @@ def test_other_numbers_and_keys_do_not_compile_again(string, key, compilations):
     assert not counted
 
 
+@pytest.mark.slow
 def test_float32_is_warned_of(string, key):
     with pytest.warns(UserWarning, match="RandomFeatures in float32"):
         pde.solve(string, SMALL, key=key, precision="float32")

@@ -63,6 +63,7 @@ from ._least_squares import Points as Points
 from ._lm import LM as LM
 from ._mesh import as_mesh as as_mesh
 from ._natural_gradient import EnergyNaturalGradient as EnergyNaturalGradient
+from ._on_part import OnPart as OnPart
 from ._optimiser import AbstractOptimiser as AbstractOptimiser
 from ._optimiser import AbstractPhase as AbstractPhase
 from ._optimiser import Chain as Chain
@@ -214,6 +215,7 @@ __all__ = [
     "Matern52",
     "ModifiedPINN",
     "Neumann",
+    "OnPart",
     "PDEProblem",
     "PDESolution",
     "Periodic",
