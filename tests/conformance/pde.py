@@ -86,7 +86,6 @@ def run(method, key):
     if isinstance(method, pde.AbstractInterfaceTuner):
         policy = tune(method, key)
         return policy.plays.rewards, policy([1.5])
-
     method = with_network(method)
     if not isinstance(method, pde.AbstractPDEMethod):
         return elute(method).concentration
@@ -98,7 +97,6 @@ def poison(method, key):
     if isinstance(method, pde.AbstractInterfaceTuner):
         policy = tune(method, key)
         return {"lower": lambda: tune(method, key, np.nan), "context": lambda: policy([np.nan])}
-
     method = with_network(method)
     if not isinstance(method, pde.AbstractPDEMethod):
         broken = {"adsorption": [np.nan], "concentration": np.nan, "dispersion": np.inf, "times": (0.0, np.nan)}
