@@ -2,14 +2,14 @@
 
 Poisson's equation on [0, 2 pi] with u = sin 100x and u = sin 6x cos 100x (400 points), and on [0, 2 pi]^2 with
 u = sin 20x sin 20y (80 x 80 points), in float64. All Gaussian processes are fitted by variable projection with 100
-steps of Adam at a rate of 0.05; mixtures have 30 components, whose first frequencies lie evenly up to 20 (in 2-D 5),
-moved by up to 5 % by the seed. Squared exponential and Matern kernels have no such frequencies and are run once. Shown
-with them are as many steps of the paper's joint Adam ("joint GM"), a tanh network and one on random Fourier features,
-both by Levenberg-Marquardt on as many points, and collocation with Chebyshev polynomials, which solves these problems
-in one step.
+steps of Adam (50 in 2-D) at a rate of 0.05; mixtures have 30 components, whose first frequencies lie evenly up to 20
+(in 2-D 5), moved by up to 5 % by the seed. Squared exponential and Matern kernels have no such frequencies and are run
+once. Shown with them are as many steps of the paper's joint Adam ("joint GM"), a tanh network and one on random Fourier
+features, both by Levenberg-Marquardt on as many points, and collocation with Chebyshev polynomials, which solves these
+problems in one step.
 
-`error` is relative L2 at 300 points along each axis, `components` the number above 1 % of the weight, `frequency` the
-distance of the heaviest component to the nearest frequency of the solution, relative to that. "three waves" is
+`error` is relative L2 at 300 points along each axis, `components` the number above 1 % of the weight, `distance` that
+of the heaviest component to the nearest frequency of the solution, relative to that. "three waves" is
 sin x + 0.1 sin 20x + 0.05 sin 100x, as the authors' code computes; a comment in it has a cosine at the end.
 """
 
@@ -128,7 +128,7 @@ def _spectrum(problem: str, solution: Any) -> dict[str, Any]:
         "frequencies": found[0].frequencies,
     }
     if len(lines):
-        record["frequency"] = max(float(np.min(np.abs(axis.frequencies[0] / lines - 1.0))) for axis in found)
+        record["distance"] = max(float(np.min(np.abs(axis.frequencies[0] / lines - 1.0))) for axis in found)
     return record
 
 
@@ -140,8 +140,8 @@ def judge(table: "pd.DataFrame") -> list[Bar]:
         bars += [Bar(f"{problem}: error of {name}", ours[name], 2e-3, "<=", note=_SPEC) for name in ours]
         smooth = median_of(table, "error", problem=problem, method="SE")
         bars.append(Bar(f"{problem}: error of SE over GM", smooth / ours["GM"], 50.0, ">=", note=_SPEC))
-        distance = median_of(table, "frequency", problem=problem, method="GM")
-        bars.append(Bar(f"{problem}: frequency of GM", distance, 1e-3, "<=", note=_SPEC))
+        distance = median_of(table, "distance", problem=problem, method="GM")
+        bars.append(Bar(f"{problem}: error of the heaviest frequency of GM", distance, 1e-3, "<=", note=_SPEC))
         count = median_of(table, "components", problem=problem, method="GM")
         bars.append(Bar(f"{problem}: components of GM above 1 %", count, 5, "<=", note=_SPEC))
     plane = median_of(table, "error", problem=_TWO, method="GM")
@@ -232,7 +232,7 @@ def _draw_errors(axes: Any, table: "pd.DataFrame") -> None:
 _EVERY = ("GM", "StM", "SE", "Matern")
 _LINE = {"grid": 400, "frequency": 20.0, "steps": 100}
 _SMALL = [
-    (_TWO, ("GM",), {"grid": 80, "frequency": 5.0, "steps": 100}),
+    (_TWO, ("GM",), {"grid": 80, "frequency": 5.0, "steps": 50}),
     *((problem, _EVERY, _LINE) for problem in _ONE),
     (_ONE[0], ("joint GM",), {**_LINE, "steps": 100}),
     *((problem, ("PINN", "Fourier PINN"), {**_LINE, "steps": 40}) for problem in _ONE),
