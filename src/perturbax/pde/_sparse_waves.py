@@ -14,7 +14,7 @@ from ._lagrangian import check_variational, curvatures, density, slopes
 from ._plane_waves import Waves, along, collect, divergence, gradient, helmholtz, inverse_helmholtz, joined, zero
 from ._problem import PDEProblem
 from ._representation import AbstractRepresentation, AbstractSpace
-from ._wave_rules import mean_on_waves, on_magnitudes, on_waves, sources
+from ._wave_energy import mean_on_waves, on_magnitudes, on_waves, sources
 
 # The first number of terms that there is room for, and how it grows: each one compiles again.
 _FIRST, _GROWTH = 256, 4
