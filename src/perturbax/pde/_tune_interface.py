@@ -30,6 +30,12 @@ class AbstractInterfaceTuner(Method):
             raise ValueError("interface of solver must name the conditions to choose from, got none")
 
     @property
+    def phases(self) -> tuple[Any, ...]:
+        """Of the optimiser of the solver."""
+        method: Any = self
+        return method.solver.optimiser.phases
+
+    @property
     @abc.abstractmethod
     def stages(self) -> int:
         """How many actions a training takes: one, or one for each phase of the optimiser."""

@@ -9,9 +9,9 @@ from typing import ClassVar
 
 from ..core import Paper
 from ..optimize import AbstractBanditMethod, GPBandit
+from ._collocation import AbstractCollocation
 from ._papers import METALIC as METALIC_PAPER
 from ._tune_interface import AbstractInterfaceTuner
-from .xpinn import XPINN
 
 
 class METALIC(AbstractInterfaceTuner):
@@ -34,7 +34,7 @@ class METALIC(AbstractInterfaceTuner):
     200
     """
 
-    solver: XPINN
+    solver: AbstractCollocation
     bandit: AbstractBanditMethod = GPBandit()
     plays: int = 200
 

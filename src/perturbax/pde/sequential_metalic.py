@@ -9,9 +9,9 @@ from typing import ClassVar
 
 from ..core import Paper
 from ..optimize import AbstractBanditMethod, SequentialGPBandit
+from ._collocation import AbstractCollocation
 from ._papers import METALIC as METALIC_PAPER
 from ._tune_interface import AbstractInterfaceTuner
-from .xpinn import XPINN
 
 
 class SequentialMETALIC(AbstractInterfaceTuner):
@@ -32,16 +32,16 @@ class SequentialMETALIC(AbstractInterfaceTuner):
     2
     """
 
-    solver: XPINN
+    solver: AbstractCollocation
     bandit: AbstractBanditMethod = SequentialGPBandit()
     plays: int = 200
 
     papers: ClassVar[tuple[Paper, ...]] = (METALIC_PAPER,)
 
     def __check_init__(self):
-        if len(self.solver.optimiser.phases) < 2:
+        if self.stages < 2:
             raise ValueError("optimiser of solver must be a Chain of several phases, got one phase")
 
     @property
     def stages(self) -> int:
-        return len(self.solver.optimiser.phases)
+        return len(self.phases)
