@@ -165,6 +165,17 @@ def test_other_numbers_and_keys_do_not_compile_again(string, key, compilations):
     assert not counted
 
 
+def explodes(x, u, params):
+    return 1e300 * u.d(0, 0) * 1e300 + 1.0
+
+
+@pytest.mark.slow
+def test_what_is_not_finite_raises(key):
+    problem = pde.PDEProblem(pde.Box([0.0], [1.0]), explodes, [pde.Dirichlet()])
+    with pytest.raises(core.SolverError, match="solve by RandomFeatures: A value became NaN or infinite"):
+        pde.solve(problem, SMALL, key=key)
+
+
 @pytest.mark.slow
 def test_float32_is_warned_of(string, key):
     with pytest.warns(UserWarning, match="RandomFeatures in float32"):
