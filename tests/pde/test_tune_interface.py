@@ -57,6 +57,13 @@ def test_all_sets_together_end_where_each_by_itself_does(errors):
 
 
 @pytest.mark.slow
+def test_another_problem_of_the_family_compiles_nothing(errors, compilations):
+    with compilations() as seen:
+        pde.interface_errors(FAMILY.problem([3.0]), SOLVER, [[0, 0], [0, 1], [1, 0], [1, 1]], key=KEY)
+    assert seen == []
+
+
+@pytest.mark.slow
 def test_an_action_for_each_phase(errors):
     staged = pde.interface_errors(FAMILY.problem([2.0]), TWO, [[[1, 1], [0, 1]], [[0, 1], [1, 1]]], key=KEY)
     assert staged.shape == (2, 2)

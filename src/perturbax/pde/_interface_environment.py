@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..core import check_array, check_instance, check_key, settle_arrays
+from ..core import cast, check_array, check_instance, check_key, settle_arrays
 from ..core import precision as in_precision
 from ..optimize import AbstractEnvironment
 from ._design import Sobol
@@ -72,7 +72,7 @@ def interface_errors(
         training = begin(settle_arrays(problem), method, len(array), key)
         errors = []
         for k, phase in enumerate(phases):
-            training = train(training, phase, jnp.asarray(each[:, k].astype(np.result_type(jnp.result_type(float)))))
+            training = train(training, phase, cast(each[:, k], jnp.result_type(float)))
             errors.append(measure(training))
     return np.stack(errors, -1) if array.ndim == 3 else errors[-1]
 
