@@ -25,6 +25,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
+import jax.numpy as jnp
 import numpy as np
 from scipy.stats import norm
 
@@ -38,14 +39,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _LABELS = {"uniform": "uniform, fresh", "RAR": "RAR", "AAS": "AAS", "RAD": "RAD", "DAS-R": "DAS-R", "DAS-G": "DAS-G"}
-_COLORS = {
-    "uniform": "#666666",
-    "RAR": "#d55e00",
-    "AAS": "#0072b2",
-    "RAD": "#e69f00",
-    "DAS-R": "#009e73",
-    "DAS-G": "#cc79a7",
-}
+_COLORS = dict(zip(_LABELS, ("#666666", "#d55e00", "#0072b2", "#e69f00", "#009e73", "#cc79a7"), strict=True))
 _SHOWN = ("uniform", "RAR", "AAS")
 _FINE, _COARSE = 200, 60
 _LAST = 5
@@ -209,7 +203,7 @@ def _return_to_uniform(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
     )
     method = pde.PINN((2,), pde.LM(cell["updates"], chunk=1), points)
     x = _cells(50)
-    start = np.asarray(_tilted(2, key=key).log_density(x))
+    start = np.asarray(_tilted(2, key=key).log_density(jnp.asarray(x)))
     density = np.asarray(pde.sampling_density(pde.solve(problem, method, key=key, progress=False), x))
     return {"first ratio": float(np.exp(np.ptp(start))), "last ratio": float(density.max() / density.min())}
 
@@ -279,7 +273,7 @@ def plot(table: "pd.DataFrame") -> Any:
 
     rows = select(table, problem="peak")
     figure = Figure(figsize=(12.0, 10.0), layout="constrained")
-    top, bottom = figure.subfigures(2, 1, height_ratios=(2.6, 1.0))
+    top, bottom = np.ravel(figure.subfigures(2, 1, height_ratios=(2.6, 1.0)))
     firsts = {name: found[0] for name in _SHOWN if 0 in (found := _runs(rows, name))}
     draw_snapshots(top, firsts, _LABELS)
     for axes, column, label in zip(
@@ -306,7 +300,7 @@ _CONSTANT = {"interior": 600, "boundary": 4, "beta": 1.0, "flow_steps": 30, "upd
 _PEAK = {"epochs": _EPOCHS, "size": _SIZE}
 _KEPT = {"epochs": {"uniform": 40, "RAR": 40, "AAS": 40}, "size": {**_SIZE, "shown": ""}}
 _LARGE = {**_SIZE, "interior": 1000, "boundary": 200, "width": 32, "layers": 6, "candidates": 10_000}
-_LARGE_EPOCHS = {"uniform": 250, "RAR": 250, "AAS": 100, "RAD": 100, "DAS-R": 100, "DAS-G": 100}
+_LARGE_EPOCHS = {name: 250 if name in ("uniform", "RAR") else 100 for name in _EPOCHS}
 _TINY = {**_SIZE, "interior": 20, "boundary": 8, "steps": 2, "width": 4}
 _TINY |= {"candidates": 30, "flow_steps": 2, "shown": "1 2"}
 
