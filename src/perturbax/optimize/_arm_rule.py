@@ -23,7 +23,7 @@ class AbstractArmRule(eqx.Module):
 class UpperConfidence(AbstractArmRule):
     """`mean + exploration * standard deviation`.
 
-    **Arguments:** `exploration`: 1 in the paper's experiments; the regret bound wants one that grows.
+    **Arguments:** `exploration`: 1 in the code of METALIC; bounds of the regret want one that grows.
 
     Source: Srinivas et al. 2010 (arXiv 0912.3995); Krause & Ong 2011 with contexts.
 

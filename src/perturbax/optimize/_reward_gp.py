@@ -103,7 +103,7 @@ class HybridGP(eqx.Module):
 
     **Raises:** `TypeError`, `ValueError` for numbers out of range.
 
-    Source: Li et al. 2023 (arXiv 2210.12669) and their code; the kernel of actions is that of Ru et al. 2020.
+    Source: Li et al. 2023 (arXiv 2210.12669) and their code.
 
     >>> HybridGP().kernel(jnp.zeros(2), jnp.zeros((1, 1)), jnp.ones((1, 2)), jnp.zeros((1, 1)), jnp.ones((1, 2))).item()
     2.7182817459106445
