@@ -273,7 +273,8 @@ def plot(table: "pd.DataFrame") -> Any:
 
     rows = select(table, problem="peak")
     figure = Figure(figsize=(12.0, 10.0), layout="constrained")
-    top, bottom = np.ravel(figure.subfigures(2, 1, height_ratios=(2.6, 1.0)))
+    halves: Any = figure.subfigures(2, 1, height_ratios=(2.6, 1.0))
+    top, bottom = halves
     firsts = {name: found[0] for name in _SHOWN if 0 in (found := _runs(rows, name))}
     draw_snapshots(top, firsts, _LABELS)
     for axes, column, label in zip(
