@@ -69,6 +69,9 @@ $(VENV)/.cluster: $(VENV)/.setup
 
 setup: $(VENV)/.setup
 
+# Threads of OpenBLAS spin while they wait, and every worker would have as many as there are cores.
+test test-all: export OPENBLAS_NUM_THREADS = 1
+
 test: setup
 	$(RUN) pytest -q -n $(WORKERS) --dist worksteal
 
