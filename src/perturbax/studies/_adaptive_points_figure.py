@@ -43,8 +43,8 @@ def _has(row: Any, name: str) -> bool:
 
 
 def _title(name: str, kind: str, k: int, row: Any, labels: Mapping[str, str]) -> str:
-    what = f"{labels[name]}: |r| and points" if kind == "square" else f"{labels[name]}: density of the flow"
-    after = f"after {row['shown'].split()[k]} epochs"
+    what = f"{labels[name]}: |r|" if kind == "square" else f"{labels[name]}: flow"
+    after = f"{row['shown'].split()[k]} epochs"
     return f"{what}, {after}" if k == 0 else after
 
 
@@ -68,4 +68,4 @@ def draw_curves(
         axes.fill_between(at, errors.min(0), errors.max(0), color=colors[name], alpha=0.1, linewidth=0)
     axes.grid(True, which="major", color="0.88", linewidth=0.8)
     axes.spines[["top", "right"]].set_visible(False)
-    legend(axes, loc="lower left", ncols=2)
+    legend(axes, loc="upper right", ncols=3)
