@@ -21,7 +21,7 @@ import torch
 from perturbax import core, pde
 
 SHARPNESS, WIDTHS = 60.0, (24, 24)
-INTERIOR, BOUNDARY, STEPS, EPOCHS, ROUNDS = 150, 40, 15, 40, 3
+INTERIOR, BOUNDARY, STEPS, EPOCHS, ROUNDS = 150, 40, 15, 20, 1
 PROBLEM = pde.catalogue.peak(SHARPNESS)
 
 
