@@ -83,6 +83,7 @@ def test_blocks_are_in_the_order_of_knothe_and_rosenblatt():
         np.testing.assert_allclose(states[1][:, 1:], other[:, 1:3], atol=1e-10)
 
 
+@pytest.mark.slow
 def test_gradients_of_the_density_and_of_their_squares_are_finite_at_the_faces():
     made = flow(2)
     x = jnp.array([[1.0, -1.0], [0.0, 1.0], [0.3, 0.3]])

@@ -80,6 +80,7 @@ def test_points_without_a_weight_do_not_count_and_growth_ends_at_the_room():
     np.testing.assert_array_equal(full.weights, np.ones(5))
 
 
+@pytest.mark.slow
 def test_the_cross_entropy_fits_the_density_of_the_squared_residual():
     sampler = pde.DASReplace(100, 8, candidates=600, flow_steps=100, learning_rate=1e-2, flow=small_flow)
     grid = np.stack(np.meshgrid(*[(np.arange(40) + 0.5) / 20 - 1.0] * 2, indexing="ij"), -1)

@@ -208,6 +208,7 @@ def test_importance_weights_give_integrals_back(climbed):
     assert float(effective_sample_size(jnp.log(jnp.array([2.0, 1.0])))) == pytest.approx(0.9)
 
 
+@pytest.mark.slow
 def test_any_representation_and_optimiser_take_it_and_compile_once(compilations):
     sampler = pde.AdversarialSampler(24, 8, every=2, flow_steps=2, flow=small_flow)
     method = pde.PIG(n_gaussians=4, hidden=(4,), optimiser=pde.LBFGS(6, chunk=2), points=sampler)
