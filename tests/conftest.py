@@ -1,6 +1,7 @@
 """What every test stands on: warm compilations, float32 by default, hypothesis without a clock."""
 
 import gc
+import itertools
 import os
 import signal
 from pathlib import Path
@@ -50,15 +51,18 @@ def float32_by_default():
     assert not leaked, "this test left jax_enable_x64 switched on; use perturbax.core.float64()"
 
 
-@pytest.fixture(autouse=True, scope="module")
-def forget_compilations():
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     """Thousands of compiled programs take gigabytes and, in the end, all the memory maps that Linux gives a process."""
     import jax
 
-    yield
-    if _crowded():
+    if next(_ended) % _EACH == 0 and _crowded():
         jax.clear_caches()
         gc.collect()
+
+
+_ended = itertools.count(1)
+# Looking takes some milliseconds, and no test compiles hundreds of programs.
+_EACH = 20
 
 
 def _crowded() -> bool:
