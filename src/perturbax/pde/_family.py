@@ -26,7 +26,7 @@ class Family(eqx.Module):
     **Raises:** `TypeError`, `ValueError` for arguments that do not fit.
 
     >>> from perturbax import pde
-    >>> family = Family(pde.catalogue.reaction, [1.0], [15.0], Split(0, 0.5))
+    >>> family = Family(pde.catalogue.reaction, [1.0], [15.0], pde.Split(0, 0.5))
     >>> family.draw(jax.random.key(0), 3).shape
     (3, 1)
     """
