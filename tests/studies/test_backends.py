@@ -49,9 +49,8 @@ def test_a_store_may_be_any_sqlite_url(study, store, reference, tmp_path):
     assert not store.exists()
 
 
+@pytest.mark.skipif(importlib.util.find_spec("psycopg") is None, reason="needs the driver of the extra postgres")
 def test_a_server_that_does_not_answer_is_told_without_the_password():
-    if importlib.util.find_spec("psycopg") is None:
-        pytest.skip("psycopg is not installed")
     with pytest.raises(StoreError) as caught:
         Store("postgresql+psycopg://someone:secret@127.0.0.1:1/none")
     assert "secret" not in str(caught.value)

@@ -58,7 +58,8 @@ def run_instances(folder: Path, out: Path, decide: Callable[[Path, Path, float],
         try:
             found = decide(_unpacked_or_packed(folder / network), _unpacked_or_packed(folder / prop), seconds)
         except (ValueError, TypeError, NotImplementedError, OSError) as error:
-            # A file that cannot be read, or an operator without a rule, is the answer of a row, not the end of all.
+            # A file that cannot be read, or an operator without a rule (MissingRuleError is a NotImplementedError), is
+            # the answer of a row, not the end of all.
             found = ("error", 0.0, " ".join(str(error).split()))
         result, spent, reason = found
         values = (network, prop, result, f"{spent:.3f}", reason)

@@ -18,7 +18,8 @@ import numpy as np
 _FORMAT = "perturbax-archive-1"
 _TREE = "tree.json"
 
-# What zipfile raises for a file that is cut short or altered, and what a well packed file of another program leads to.
+# What zipfile raises for a file that is cut short or altered (NotImplementedError where its way of packing is then one
+# that zipfile does not know), and what a well packed file of another program leads to.
 _DAMAGE = (
     zipfile.BadZipFile,
     EOFError,

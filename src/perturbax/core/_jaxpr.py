@@ -100,6 +100,7 @@ class Program:
         return Program(self.inputs, tuple(reversed(kept)), self.outputs)
 
 
+# As what JAX raises for a primitive without a rule of differentiation or batching.
 class MissingRuleError(NotImplementedError):
     """A set of rules has none for a primitive; the message says which, on which line, and how to add one."""
 

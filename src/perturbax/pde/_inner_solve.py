@@ -84,6 +84,7 @@ def _by_gradients(
     diagonal = 1.0 + gram_diagonal(problem, tables, jacobian, scales)
     y = along_axes([W.T for W in bases], zeta)
     right = -(y + backward(left)[0])
+    # JAX's: `linalg.conjugate_gradients` has no preconditioner, and `linalg.solve` is not for a traced operator.
     found, _ = cg(lambda d: d + backward(forward(d))[0], right, tol=1e-8, maxiter=iterations, M=lambda r: r / diagonal)
     return along_axes(bases, found)
 

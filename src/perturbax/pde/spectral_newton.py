@@ -79,6 +79,7 @@ def _newton(space: AbstractSpace, tolerance: Any, iterations: int) -> Any:
     def step(state: Any) -> Any:
         u = state[0]
         g, second = jax.linearize(gradient, u)
+        # JAX's, since `linalg.conjugate_gradients` has no preconditioner.
         w, _ = jax.scipy.sparse.linalg.cg(second, g, tol=_RESIDUAL, M=space.smooth)
         return measured(u - w)
 

@@ -1,11 +1,11 @@
 """AAS (Tang, Zhai, Wan & Yang 2024, arXiv 2305.18702): points of a flow that is trained against the solution.
 
 "peak": `-Laplacian u = s` on [-1, 1]^2 with `u = exp(-60 |x - (0.5, 0.5)|^2)`, whose disc of three standard deviations
-is 5.9 % of the square. A network 2-24-24-1 by Levenberg-Marquardt, 15 steps in an epoch, begun anew with
-each set of points, the residual divided by its
-largest value 4 x 60, the root of the weight of the boundary 3 times that of the residual, in float64. All samplers have
-150 points inside and the same steps of the network: "uniform" draws them anew in every epoch, "RAR" and "DAS-G" start
-with 75 and add up to 150. With Adam, or with few steps and a sharper peak, nothing is learned whatever the points are.
+is 5.9 % of the square. A network 2-24-24-1 by Levenberg-Marquardt, 15 steps in an epoch, begun anew with each set of
+points, the residual divided by its largest value 4 x 60, the root of the weight of the boundary 3 times that of the
+residual, in float64. All samplers have 150 points inside and the same steps of the network: "uniform" draws them anew
+in every epoch, "RAR" and "DAS-G" start with 75 and add up to 150. With Adam, or with few steps and a sharper peak,
+nothing is learned whatever the points are.
 
 "equal steps" is after the epochs of AAS. For "equal time" the other sampler has the CPU time that AAS took in all, with
 the residuals of candidates, without compilation: every run is made after a short one that compiles. Samplers that are
