@@ -7,17 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ..core import Paper, check_array
+from ..core import Paper
 from ._bandit import AbstractBanditMethod, one_stage
-from ._environment import AbstractEnvironment
+from ._environment import AbstractEnvironment, settle_arms
 from ._papers import METALIC
 
 
 def _as_action(action: Any) -> tuple[float, ...]:
-    array = np.asarray(check_array("action", list(action), shape=(None,), kind="any"), np.float64)
-    if not np.isin(array, (0.0, 1.0)).all():
-        raise ValueError(f"action must be of zeros and ones, got {array.tolist()}")
-    return tuple(array.tolist())
+    return tuple(settle_arms("action", [list(action)])[0].tolist())
 
 
 class FixedArm(AbstractBanditMethod):

@@ -1,7 +1,6 @@
 """Methods that fit a pointwise network to the rows of a problem: a representation, a sampler and an optimiser."""
 
 import abc
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,18 +11,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..core import check_instance, progress
-from ._design import Sobol
 from ._error import relative_l2
 from ._field import Field, Theta, field
+from ._history import History, known_at
 from ._least_squares import Points
 from ._lm import LM
 from ._optimiser import AbstractOptimiser
 from ._problem import PDEProblem
 from ._sampler import AbstractSampler, Residual
 from ._solve import AbstractPDEMethod, PDESolution, derivative_at, outcome
-
-# Points at which the history's error is measured.
-_TEST_POINTS = 2048
 
 
 class AbstractCollocation(AbstractPDEMethod):
@@ -50,6 +46,14 @@ class AbstractCollocation(AbstractPDEMethod):
         """A pytree of booleans, or of prefixes, that says which leaves of the network are trained."""
         return jax.tree.map(eqx.is_inexact_array, network)
 
+    def split(self, problem: PDEProblem, key: Any) -> tuple[Theta, Theta]:
+        """What is trained of `start`, and the rest of it; `eqx.combine` joins them."""
+        start = self.start(problem, key)
+        theta = Theta(start.network, start.unknown)
+        every = jax.tree.map(eqx.is_inexact_array, theta.unknown)
+        trained, frozen = eqx.partition(theta, Theta(self.trainable(theta.network), every))
+        return trained, frozen
+
     def ask(self, problem: PDEProblem, points: Points, key: Any) -> Points:
         """What is asked for at the points of the sampler; a method that asks for more, as at interfaces, adds it."""
         return points
@@ -58,23 +62,20 @@ class AbstractCollocation(AbstractPDEMethod):
         method: Any = self
         _warn_of_precision(method.optimiser)
         _, point_key, update_key = jax.random.split(key, 3)
-        start = self.start(problem, key)
-        theta = Theta(start.network, start.unknown)
-        every = jax.tree.map(eqx.is_inexact_array, theta.unknown)
-        trained, frozen = eqx.partition(theta, Theta(self.trainable(theta.network), every))
+        trained, frozen = self.split(problem, key)
         points, state = method.points.start(problem, point_key)
 
         def ask(points: Points) -> Points:
             return self.ask(problem, points, jax.random.fold_in(point_key, 0))
 
-        run = _Run(problem, trained, frozen, points, state, update_key, _history(problem), ask)
+        run = _Run(problem, trained, frozen, points, state, update_key, known_at(problem), ask)
         run.optimise(method.optimiser, method.points, progress)
         theta = eqx.combine(run.trained, frozen)
         return PDESolution(
             problem,
             field(problem, theta),
             theta.unknown,
-            {name: np.asarray(column) for name, column in run.history.items()},
+            run.history.columns(),
             run.points,
             run.state,
             outcome(np.isfinite(run.loss)),
@@ -105,8 +106,7 @@ class _Run:
         self.drawn, self.state, self.key, self.test = drawn, state, key, test
         self.ask, self.points = ask, ask(drawn)
         self.step, self.evaluations, self.loss = 0, 0, np.inf
-        self.seconds, self.cpu_seconds = 0.0, 0.0
-        self.history: dict[str, list[float]] = {}
+        self.history = History()
 
     def optimise(self, optimiser: Any, sampler: AbstractSampler, show: bool | None) -> None:
         """All phases of an optimiser, with updates of the points where the sampler wants them."""
@@ -114,20 +114,18 @@ class _Run:
             for phase in optimiser.phases:
                 optimising = phase.start(self.trained)
                 for steps in _chunks(self.step, phase, sampler):
-                    begun, cpu_begun = time.perf_counter(), time.process_time()
-                    done = phase.run(
-                        self.problem, self.trained, self.frozen, self.points, optimising, jnp.asarray(steps)
-                    )
-                    self.loss = float(done.loss)
-                    if not np.isfinite(self.loss):
-                        return
-                    self.trained, optimising = done.trained, done.state
-                    self.step, self.evaluations = self.step + steps, self.evaluations + int(done.evaluations)
-                    if sampler.every is not None and self.step % sampler.every == 0:
-                        self._move(sampler)
-                        optimising = phase.moved(self.trained, optimising)
-                    self.seconds += time.perf_counter() - begun
-                    self.cpu_seconds += time.process_time() - cpu_begun
+                    with self.history.timed():
+                        done = phase.run(
+                            self.problem, self.trained, self.frozen, self.points, optimising, jnp.asarray(steps)
+                        )
+                        self.loss = float(done.loss)
+                        if not np.isfinite(self.loss):
+                            return
+                        self.trained, optimising = done.trained, done.state
+                        self.step, self.evaluations = self.step + steps, self.evaluations + int(done.evaluations)
+                        if sampler.every is not None and self.step % sampler.every == 0:
+                            self._move(sampler)
+                            optimising = phase.moved(self.trained, optimising)
                     self._record(sampler)
                     bar.advance(steps)
                     bar.update(loss=self.loss)
@@ -139,14 +137,12 @@ class _Run:
         self.points = self.ask(self.drawn)
 
     def _record(self, sampler: AbstractSampler) -> None:
-        row = {"step": self.step, "seconds": self.seconds, "cpu_seconds": self.cpu_seconds}
-        row |= {"evaluations": self.evaluations, "loss": self.loss}
+        row = {"step": self.step, "evaluations": self.evaluations, "loss": self.loss}
         if self.test is not None:
             x, exact = self.test
             u = derivative_at(field(self.problem, eqx.combine(self.trained, self.frozen)), (), x)
             row["error"] = relative_l2(np.asarray(u), exact)
-        for name, value in (row | sampler.report(self.state)).items():
-            self.history.setdefault(name, []).append(value)
+        self.history.add(row | sampler.report(self.state))
 
 
 def _chunks(step: int, phase: Any, sampler: AbstractSampler) -> Iterator[int]:
@@ -157,14 +153,6 @@ def _chunks(step: int, phase: Any, sampler: AbstractSampler) -> Iterator[int]:
         count = min(left, phase.chunk, until)
         yield count
         step, left = step + count, left - count
-
-
-def _history(problem: PDEProblem) -> Any:
-    """Points and the exact solution there, where it is known."""
-    if problem.exact is None:
-        return None
-    x = problem.domain.sample(jax.random.key(0), _TEST_POINTS, Sobol())
-    return x, np.asarray(problem.exact_at(x))
 
 
 def _warn_of_precision(optimiser: AbstractOptimiser) -> None:

@@ -1,7 +1,6 @@
 """Descents of an energy: `u_{t+1} = u_t - eta_t d(u_t)` from `u_0 = 0`, where methods differ in the direction `d`."""
 
 import abc
-import time
 from typing import Any
 
 import equinox as eqx
@@ -9,8 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..core import Result, SolverError, check_instance, check_integer, check_number, progress
-from ._design import Sobol
+from ..core import Result, SolverError, check_instance, check_integer, check_number
+from ..core import progress as progress_bar
+from ._history import History, known_at
 from ._problem import PDEProblem
 from ._representation import AbstractRepresentation, AbstractSpace
 from ._solve import AbstractPDEMethod, PDESolution
@@ -67,7 +67,7 @@ class AbstractEnergyFlow(AbstractPDEMethod):
         space = method.representation.space(problem)
         # As arrays, so that other numbers do not compile again.
         rules = jax.tree.map(lambda leaf: jnp.asarray(leaf) if isinstance(leaf, int | float) else leaf, self)
-        test = _test(problem)
+        test = known_at(problem, _TEST_POINTS)
         state, first, singular = _begin(space, test)
         if bool(singular):
             raise ValueError(
@@ -76,17 +76,18 @@ class AbstractEnergyFlow(AbstractPDEMethod):
             )
         history = {name: [np.asarray(value)[None]] for name, value in first.items()}
         seconds, cpu, done, ended = [0.0], [0.0], 0, ""
-        with _progress(method.iterations, "pde.solve", show=progress) as bar:
+        clock = History()
+        with progress_bar(method.iterations, "pde.solve", show=progress) as bar:
             while done < method.iterations and not ended:
-                begun, cpu_begun = time.perf_counter(), time.process_time()
                 count = min(_CHUNK, method.iterations - done)
-                state, rows, made = _advance(rules, space, state, test, jnp.asarray(count))
-                made, ended = int(made), _ending(state, method)
+                with clock.timed():
+                    state, rows, made = _advance(rules, space, state, test, jnp.asarray(count))
+                    made, ended = int(made), _ending(state, method)
                 for name, column in rows.items():
                     history.setdefault(name, [np.full(1, np.nan)]).append(np.asarray(column)[:made])
                 done += made
-                seconds += [seconds[-1] + time.perf_counter() - begun] * made
-                cpu += [cpu[-1] + time.process_time() - cpu_begun] * made
+                seconds += [clock.seconds] * made
+                cpu += [clock.cpu_seconds] * made
                 if ended == "full":
                     space, state, ended = _enlarge(space, state, done)
                 bar.advance(made)
@@ -102,17 +103,6 @@ class AbstractEnergyFlow(AbstractPDEMethod):
             "terms": int(columns["terms"][-1]) if "terms" in columns else space.zero().size,
         }
         return PDESolution(problem, space.model(state.u), {}, columns, None, None, result, stats)
-
-
-_progress = progress
-
-
-def _test(problem: PDEProblem) -> Any:
-    """Points and the exact solution there, where it is known."""
-    if problem.exact is None:
-        return None
-    x = problem.domain.sample(jax.random.key(0), _TEST_POINTS, Sobol())
-    return x, problem.exact_at(x)[:, 0]
 
 
 def _ending(state: State, method: Any) -> str:
@@ -139,7 +129,7 @@ def _enlarge(space: AbstractSpace, state: State, done: int) -> tuple[AbstractSpa
 def _numbers(space: AbstractSpace, u: Any, test: Any) -> dict[str, Any]:
     found = space.report(u)
     if test is not None:
-        x, exact = test
+        x, exact = test[0], test[1][:, 0]
         scale = jnp.linalg.norm(exact)
         found["error"] = jnp.linalg.norm(space.values(u, x) - exact) / jnp.where(scale > 0.0, scale, 1.0)
     return found

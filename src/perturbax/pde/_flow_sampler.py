@@ -26,9 +26,12 @@ from ..core import (
     to_host,
 )
 from ._adaptive import AbstractAdaptiveSampler, spread, unknown_spread
+from ._descent import begin
+from ._design import UNIFORM
 from ._domain import Box
+from ._least_squares import Points
 from ._problem import PDEProblem
-from ._sampler import Residual
+from ._sampler import Residual, draw
 from ._solve import PDESolution
 
 # Above this ratio of densities, or over the mean weight, a point pulls no more: a few would decide all.
@@ -60,6 +63,12 @@ class AbstractFlowSampler(AbstractAdaptiveSampler):
         check_integer("flow_steps", sampler.flow_steps, minimum=1)
         check_number("learning_rate", sampler.learning_rate, minimum=0.0, exclusive=True)
 
+    def start(self, problem: PDEProblem, key: Any) -> tuple[Points, Any]:
+        sampler: Any = self
+        flow_key, point_key = jax.random.split(key)
+        points = draw(problem, point_key, sampler.interior, sampler.boundary, UNIFORM)
+        return points, self.begin_flow(problem, flow_key, sampler.interior)
+
     def begin_flow(self, problem: PDEProblem, key: Any, count: Any) -> FlowState:
         """The first state, whose flow is uniform."""
         sampler: Any = self
@@ -69,7 +78,7 @@ class AbstractFlowSampler(AbstractAdaptiveSampler):
         trained = eqx.filter(flow, eqx.is_inexact_array)
         zero = jnp.asarray(0)
         numbers = {"effective_sample_size": 1.0, "clipped": 0.0, **unknown_spread()}
-        return FlowState(flow, self.transformation.init(trained), jnp.asarray(count), zero, numbers)
+        return FlowState(flow, begin(self.transformation, trained), jnp.asarray(count), zero, numbers)
 
     @property
     def transformation(self) -> optax.GradientTransformation:
@@ -133,15 +142,13 @@ def train(
         updates, state = transformation.update(gradient, state, trained)
         return (optax.apply_updates(trained, updates), state), None
 
-    # Weak types of the first state would not fit the carry.
-    first = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.asarray(leaf).dtype), optimiser)
-    (trained, state), _ = jax.lax.scan(step, (start, first), None, length=steps)
+    (trained, state), _ = jax.lax.scan(step, (start, optimiser), None, length=steps)
     finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(trained)]))
 
     def kept(new: Any, old: Any) -> Any:
         return jnp.where(usable & finite, new, old)
 
-    return eqx.combine(jax.tree.map(kept, trained, start), rest), jax.tree.map(kept, state, first)
+    return eqx.combine(jax.tree.map(kept, trained, start), rest), jax.tree.map(kept, state, optimiser)
 
 
 @eqx.filter_jit

@@ -2,7 +2,6 @@
 
 import abc
 import functools
-import time
 import warnings
 from typing import Any
 
@@ -18,6 +17,7 @@ from ._descent import begin
 from ._design import Lattice
 from ._error import relative_l2
 from ._gaussian_process import GaussianProcessField, Unknowns, check_order, process, start
+from ._history import History
 from ._kronecker import along_axes
 from ._optimiser import repeat
 from ._problem import PDEProblem
@@ -97,18 +97,15 @@ class _Run:
         zero = jnp.zeros(())
         self.best = Fitted(unknowns, jnp.zeros(shape), jnp.asarray(-jnp.inf), zero, zero)
         self.exact = None if problem.exact is None else np.asarray(problem.exact_at(places.x))[:, 0]
-        self.seconds, self.cpu_seconds, self.step = 0.0, 0.0, 0
-        self.history: dict[str, list[float]] = {}
+        self.step, self.history = 0, History()
 
     def march(self, show: bool | None) -> None:
         with progress(self.method.steps, "pde.solve", show=show) as bar:
             while self.step < self.method.steps:
                 steps = min(self.method.chunk, self.method.steps - self.step)
-                begun, cpu_begun = time.perf_counter(), time.process_time()
-                if not self._advance(steps):
-                    return
-                self.seconds += time.perf_counter() - begun
-                self.cpu_seconds += time.process_time() - cpu_begun
+                with self.history.timed():
+                    if not self._advance(steps):
+                        return
                 self.step += steps
                 self._record()
                 bar.advance(steps)
@@ -128,14 +125,12 @@ class _Run:
             self.jitter = min(10.0 * self.jitter, _LAST_JITTER)
 
     def _record(self) -> None:
-        row = {"step": self.step, "seconds": self.seconds, "cpu_seconds": self.cpu_seconds}
-        row |= {"evaluations": self.evaluations, "loss": -float(self.best.objective)}
+        row = {"step": self.step, "evaluations": self.evaluations, "loss": -float(self.best.objective)}
         row |= {"equation_rms": float(self.best.equation_rms), "condition_rms": float(self.best.condition_rms)}
         if self.exact is not None:
             u = _on_grid(self.problem, self.places, self.method.kernel, self.best, jnp.asarray(self.jitter))
             row["error"] = relative_l2(np.asarray(u), self.exact)
-        for name, value in row.items():
-            self.history.setdefault(name, []).append(value)
+        self.history.add(row)
 
     @property
     def evaluations(self) -> int:
@@ -153,7 +148,7 @@ class _Run:
             self.problem,
             model,
             {},
-            {name: np.asarray(column) for name, column in self.history.items()},
+            self.history.columns(),
             self.places.x,
             None,
             outcome(finite),

@@ -12,15 +12,14 @@ from jaxtyping import Array, Float
 from ..core import cast, check_array, check_instance, check_key, settle_arrays
 from ..core import precision as in_precision
 from ..optimize import AbstractEnvironment
-from ._design import Sobol
 from ._family import Family
-from ._field import Theta, field
+from ._field import field
+from ._history import known_at
 from ._problem import PDEProblem
 from .xpinn import XPINN
 
 # Errors above this, and those of a training that diverged, count as this.
 LARGEST_ERROR = 100.0
-_TEST_POINTS = 2048
 
 
 def interface_errors(
@@ -78,26 +77,24 @@ def interface_errors(
 
 
 class Training(eqx.Module):
-    """Several networks for one problem, with their parameters stacked along a first axis."""
+    """Several networks for one problem, with their parameters stacked along a first axis; `known` are points and the
+    exact solution there."""
 
     problem: PDEProblem
     trained: Any
     frozen: Any
     points: Any
-    test: Float[Array, "n dimension"]
+    known: Any
 
 
 def begin(problem: PDEProblem, method: XPINN, count: int, key: Any) -> Training:
     """The same networks `count` times, as `solve` with this key would start."""
     _, point_key, _ = jax.random.split(key, 3)
-    start = method.start(problem, key)
-    theta = Theta(start.network, start.unknown)
-    every = jax.tree.map(eqx.is_inexact_array, theta.unknown)
-    trained, frozen = eqx.partition(theta, Theta(method.trainable(theta.network), every))
+    trained, frozen = method.split(problem, key)
     drawn, _ = method.points.start(problem, point_key)
     points = method.ask(problem, drawn, jax.random.fold_in(point_key, 0))
     stacked = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (count, *leaf.shape)), trained)
-    return Training(problem, stacked, frozen, points, problem.domain.sample(jax.random.key(0), _TEST_POINTS, Sobol()))
+    return Training(problem, stacked, frozen, points, known_at(problem))
 
 
 def train(training: Training, phase: Any, actions: Float[Array, "n q"]) -> Training:
@@ -109,8 +106,8 @@ def train(training: Training, phase: Any, actions: Float[Array, "n q"]) -> Train
 
 def measure(training: Training) -> np.ndarray:
     """The relative L2 errors; infinite where they are not finite."""
-    exact = training.problem.exact_at(training.test)
-    errors = np.asarray(_errors(training.problem, training.trained, training.frozen, training.test, exact))
+    x, exact = training.known
+    errors = np.asarray(_errors(training.problem, training.trained, training.frozen, x, jnp.asarray(exact)))
     return np.where(np.isfinite(errors), errors, np.inf)
 
 

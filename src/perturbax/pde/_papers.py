@@ -171,13 +171,6 @@ RAD = Paper(
     venue="Computer Methods in Applied Mechanics and Engineering 403",
 )
 
-BANDLIMITED = Paper(
-    title="How Powerful are Shallow Neural Networks with Bandlimited Random Weights?",
-    authors=("Ming Li", "Sho Sonoda", "Feilong Cao", "Yu Guang Wang", "Jiye Liang"),
-    year=2023,
-    arxiv="2008.08427",
-    venue="International Conference on Machine Learning",
-)
 
 EXTREME_LEARNING = Paper(
     title="Physics Informed Extreme Learning Machine (PIELM) -- A rapid method for the numerical solution of partial "
@@ -204,20 +197,4 @@ CPINN = Paper(
     year=2020,
     venue="Computer Methods in Applied Mechanics and Engineering 365",
     doi="10.1016/j.cma.2020.113028",
-)
-
-METALIC = Paper(
-    title="Meta Learning of Interface Conditions for Multi-Domain Physics-Informed Neural Networks",
-    authors=(
-        "Shibo Li",
-        "Michael Penwarden",
-        "Yiming Xu",
-        "Conor Tillinghast",
-        "Akil Narayan",
-        "Robert M. Kirby",
-        "Shandian Zhe",
-    ),
-    year=2023,
-    arxiv="2210.12669",
-    venue="International Conference on Machine Learning",
 )

@@ -91,11 +91,6 @@ class AdversarialSampler(AbstractFlowSampler):
         """How many of the points are drawn from the flow."""
         return ceil(round((1.0 - self.uniform_fraction) * self.interior, 9))
 
-    def start(self, problem: PDEProblem, key: Any) -> tuple[Points, Any]:
-        flow_key, point_key = jax.random.split(key)
-        points = draw(problem, point_key, self.interior, self.boundary, UNIFORM)
-        return points, self.begin_flow(problem, flow_key, self.interior)
-
     def update(
         self, problem: PDEProblem, points: Points, state: Any, residual: Residual, key: Any
     ) -> tuple[Points, Any]:

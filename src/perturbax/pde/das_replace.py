@@ -63,11 +63,6 @@ class DASReplace(AbstractFlowSampler):
     def __check_init__(self):
         check_integer("candidates", self.candidates, minimum=2)
 
-    def start(self, problem: PDEProblem, key: Any) -> tuple[Points, Any]:
-        flow_key, point_key = jax.random.split(key)
-        points = draw(problem, point_key, self.interior, self.boundary, UNIFORM)
-        return points, self.begin_flow(problem, flow_key, self.interior)
-
     def update(
         self, problem: PDEProblem, points: Points, state: Any, residual: Residual, key: Any
     ) -> tuple[Points, Any]:

@@ -10,7 +10,6 @@ from typing import ClassVar
 from ..core import Paper
 from ..optimize import AbstractBanditMethod, GPBandit
 from ._collocation import AbstractCollocation
-from ._papers import METALIC as METALIC_PAPER
 from ._tune_interface import AbstractInterfaceTuner
 
 
@@ -38,7 +37,7 @@ class METALIC(AbstractInterfaceTuner):
     bandit: AbstractBanditMethod = GPBandit()
     plays: int = 200
 
-    papers: ClassVar[tuple[Paper, ...]] = (METALIC_PAPER,)
+    papers: ClassVar[tuple[Paper, ...]] = GPBandit.papers
 
     @property
     def stages(self) -> int:

@@ -27,11 +27,11 @@ from jaxtyping import Array, Float
 
 from ..approximate import AbstractDraw, AbstractReadout, BandlimitedRandomNet, LeastSquares, Symmetric
 from ..core import Paper, Result, check_instance, check_integer, check_number
-from ._design import SOBOL
 from ._error import relative_l2
 from ._field import Theta, field
+from ._history import known_at
 from ._least_squares import Points, condition, equation, rows, rows_and_jacobian
-from ._papers import BANDLIMITED, EXTREME_LEARNING
+from ._papers import EXTREME_LEARNING
 from ._problem import PDEProblem
 from ._random_network import RandomNetwork
 from ._sampler import FixedPoints
@@ -41,8 +41,6 @@ from ._solve import AbstractPDEMethod, PDESolution, derivative_at
 # more than this share of the last one has settled.
 _SAME, _SETTLED = 1e-12, 0.99
 _HALVINGS = 10
-# Points at which the history's error is measured.
-_TEST_POINTS = 2048
 
 
 class RandomFeatures(AbstractPDEMethod):
@@ -88,7 +86,7 @@ class RandomFeatures(AbstractPDEMethod):
     points: FixedPoints = FixedPoints()
     steps: int = 20
 
-    papers: ClassVar[tuple[Paper, ...]] = (BANDLIMITED, EXTREME_LEARNING)
+    papers: ClassVar[tuple[Paper, ...]] = (*BandlimitedRandomNet.papers, EXTREME_LEARNING)
 
     def __check_init__(self):
         check_integer("width", self.width, minimum=1)
@@ -132,9 +130,8 @@ class RandomFeatures(AbstractPDEMethod):
             "evaluations": int(fitted.evaluations.sum()),
             "loss": float(chosen.loss),
         }
-        if problem.exact is not None:
-            x = problem.domain.sample(jax.random.key(0), _TEST_POINTS, SOBOL)
-            history["error"] = relative_l2(np.asarray(derivative_at(model, (), x)), np.asarray(problem.exact_at(x)))
+        if (known := known_at(problem)) is not None:
+            history["error"] = relative_l2(np.asarray(derivative_at(model, (), known[0])), known[1])
         settled = Result.where(chosen.settled, Result.successful, Result.max_steps)
         return PDESolution(
             problem,

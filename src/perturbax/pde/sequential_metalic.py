@@ -10,7 +10,6 @@ from typing import ClassVar
 from ..core import Paper
 from ..optimize import AbstractBanditMethod, SequentialGPBandit
 from ._collocation import AbstractCollocation
-from ._papers import METALIC as METALIC_PAPER
 from ._tune_interface import AbstractInterfaceTuner
 
 
@@ -36,7 +35,7 @@ class SequentialMETALIC(AbstractInterfaceTuner):
     bandit: AbstractBanditMethod = SequentialGPBandit()
     plays: int = 200
 
-    papers: ClassVar[tuple[Paper, ...]] = (METALIC_PAPER,)
+    papers: ClassVar[tuple[Paper, ...]] = SequentialGPBandit.papers
 
     def __check_init__(self):
         if self.stages < 2:
