@@ -115,7 +115,9 @@ def check_order(kernel: AbstractSpectralKernel, order: int) -> None:
     """Refuse derivatives that a kernel does not have."""
     if kernel.order is not None and order > kernel.order:
         name = type(kernel).__name__
-        raise ValueError(f"kernel must have derivatives of order {order}, {name} has {kernel.order}: SpectralMixture")
+        raise ValueError(
+            f"kernel must have derivatives of order {order}, {name} has {kernel.order} and SpectralMixture all"
+        )
 
 
 def _normal(precision: Array, residuals: Array) -> Array:

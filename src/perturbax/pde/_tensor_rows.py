@@ -59,7 +59,9 @@ class Rows(eqx.Module):
 def settle_grid(grid: int | tuple[int, ...], problem: PDEProblem, method: str) -> tuple[int, ...]:
     """The number of points along each axis, of a problem that a tensor grid can take."""
     if not isinstance(problem.domain, Box):
-        raise ValueError(f"problem must have a Box as domain for {method}, got {type(problem.domain).__name__}: PINN")
+        raise ValueError(
+            f"problem must have a Box as domain for {method}, got {type(problem.domain).__name__}; PINN takes it"
+        )
     if problem.fields != 1 or problem.unknown or problem.lift is not None:
         raise ValueError(f"problem must have one field, no unknown coefficients and no lift for {method}; PINN has all")
     counts = (grid,) * problem.dimension if isinstance(grid, int) else tuple(grid)

@@ -12,6 +12,7 @@ L-BFGS.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import jax
@@ -20,6 +21,7 @@ import numpy as np
 
 from perturbax import core, optimize, pde
 
+from ._code import code_digest
 from ._interface_figure import plot, rewards_of
 from ._study import Bar, Study, Trial
 from ._verdict import select
@@ -116,17 +118,10 @@ def _row(cell: Mapping[str, Any], row: int, key: Any) -> dict[str, Any]:
         solution = pde.solve(problem, single, key=key, progress=False, throw=False)
         return {"errors": np.concatenate(errors), "single": float(solution.history["error"][-1])}
 
-    inputs = {**settings, "context": context.tolist(), "key": np.asarray(jax.random.key_data(key)), "code": _code()}
+    # Of all that the study needs, so that no table outlives the code that it was computed by.
+    code = code_digest(Path(__file__), __name__, str(Path(__file__).parents[2]), trials_only=True)
+    inputs = {**settings, "context": context.tolist(), "key": np.asarray(jax.random.key_data(key)), "code": code}
     return core.cached("metalic-rewards", inputs, build)
-
-
-def _code() -> list[str]:
-    """The text of what the errors depend on most, so that a change of it computes them again."""
-    import inspect
-    from pathlib import Path
-
-    modules = [inspect.getmodule(one) for one in (pde.XPINN, pde.Piecewise, pde.Continuity, pde.LM, pde.Points)]
-    return [Path(str(module.__file__)).read_text() for module in modules if module is not None]
 
 
 def _run_bandit(cell: Mapping[str, Any], key: Any) -> dict[str, Any]:
